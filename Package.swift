@@ -1,0 +1,65 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// A layer of the gateway. It may import only what it names here; the order below is the order of
+/// the layers, so a dependency that points down the list does not compile.
+func layer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ layer: String, _ more: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(layer)Tests", dependencies: [.init(stringLiteral: layer)] + more,
+        swiftSettings: strict)
+}
+
+let package = Package(
+    name: "fourfold",
+    products: [.executable(name: "fourfold", targets: ["fourfold"])],
+    targets: [
+        // System libraries: a module map and a shim each.
+        .systemLibrary(name: "CUV", pkgConfig: "libuv"),
+        .systemLibrary(name: "CLlhttp", pkgConfig: "libllhttp"),
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq"),
+        .systemLibrary(name: "CHiredis"),
+        .systemLibrary(name: "CCurl"),
+        .systemLibrary(name: "CYyjson", pkgConfig: "yyjson"),
+
+        // The loop and what every layer shares.
+        layer("Runtime", ["CUV"]),
+        layer("JSON", ["CYyjson"]),
+
+        // One protocol each. They know the loop and no domain.
+        layer("HTTPServer", ["CUV", "CLlhttp", "Runtime"]),
+        layer("Postgres", ["CUV", "CPostgres", "Runtime"]),
+        layer("Redis", ["CUV", "CHiredis", "Runtime"]),
+        layer("HTTPClient", ["CUV", "CCurl", "Runtime"]),
+
+        // Store clients.
+        layer("Neo4j", ["HTTPClient", "JSON", "Runtime"]),
+        layer("Weaviate", ["HTTPClient", "JSON", "Runtime"]),
+
+        // Domains as data.
+        layer("Packs", ["JSON", "Postgres", "Runtime"]),
+        layer("Projection", ["Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPClient", "JSON", "Runtime"]),
+        layer("Gateway", ["Projection", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPServer", "JSON", "Runtime"]),
+
+        // Wiring only.
+        .executableTarget(
+            name: "fourfold",
+            dependencies: [
+                "Gateway", "Projection", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPClient",
+                "HTTPServer", "JSON", "Runtime",
+            ],
+            swiftSettings: strict),
+
+        tests("Runtime"),
+    ],
+    swiftLanguageModes: [.v6]
+)

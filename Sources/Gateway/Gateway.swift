@@ -1,0 +1,1 @@
+// The layer Gateway is being written.

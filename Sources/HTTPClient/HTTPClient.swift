@@ -1,0 +1,1 @@
+// The layer HTTPClient is being written.

@@ -1,0 +1,1 @@
+// The layer HTTPServer is being written.

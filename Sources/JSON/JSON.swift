@@ -1,0 +1,1 @@
+// The layer JSON is being written.

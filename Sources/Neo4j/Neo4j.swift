@@ -1,0 +1,1 @@
+// The layer Neo4j is being written.

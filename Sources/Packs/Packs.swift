@@ -1,0 +1,1 @@
+// The layer Packs is being written.

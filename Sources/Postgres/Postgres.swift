@@ -1,0 +1,1 @@
+// The layer Postgres is being written.

@@ -1,0 +1,1 @@
+// The layer Projection is being written.

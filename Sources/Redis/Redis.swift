@@ -1,0 +1,1 @@
+// The layer Redis is being written.

@@ -1,0 +1,1 @@
+// The layer Weaviate is being written.
