@@ -60,6 +60,7 @@ let package = Package(
             swiftSettings: strict),
 
         tests("Runtime"),
+        tests("JSON"),
     ],
     swiftLanguageModes: [.v6]
 )
