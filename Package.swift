@@ -35,6 +35,8 @@ let package = Package(
         layer("Runtime", ["CUV"]),
         layer("JSON", ["CYyjson"]),
 
+        layer("Settings", ["Runtime"]),
+
         // One protocol each. They know the loop and no domain.
         layer("HTTPServer", ["CUV", "CLlhttp", "Runtime"]),
         layer("Postgres", ["CUV", "CPostgres", "Runtime"]),
@@ -55,12 +57,13 @@ let package = Package(
             name: "fourfold",
             dependencies: [
                 "Gateway", "Projection", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPClient",
-                "HTTPServer", "JSON", "Runtime",
+                "HTTPServer", "JSON", "Settings", "Runtime",
             ],
             swiftSettings: strict),
 
         tests("Runtime"),
         tests("JSON"),
+        tests("Settings"),
     ],
     swiftLanguageModes: [.v6]
 )
