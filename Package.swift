@@ -30,6 +30,7 @@ let package = Package(
         .systemLibrary(name: "CHiredis"),
         .systemLibrary(name: "CCurl"),
         .systemLibrary(name: "CYyjson", pkgConfig: "yyjson"),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto"),
 
         // The loop and what every layer shares.
         layer("Runtime", ["CUV"]),
@@ -50,7 +51,7 @@ let package = Package(
         // Domains as data.
         layer("Packs", ["JSON", "Postgres", "Runtime"]),
         layer("Projection", ["Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPClient", "JSON", "Runtime"]),
-        layer("Gateway", ["Projection", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPServer", "JSON", "Runtime"]),
+        layer("Gateway", ["CCrypto", "Projection", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPServer", "JSON", "Runtime"]),
 
         // Wiring only.
         .executableTarget(
@@ -64,6 +65,7 @@ let package = Package(
         tests("Runtime"),
         tests("JSON"),
         tests("Settings"),
+        tests("Gateway"),
     ],
     swiftLanguageModes: [.v6]
 )
