@@ -31,9 +31,12 @@ struct IdentityTests {
         #expect(try #require(ServiceKeys("")).isEmpty)
     }
 
-    @Test(
-        "bad lists of keys are refused",
-        arguments: ["bff", "bff:", "bff:12", ":\(abc)", "bff:\(abc)0", "bff:\(abc):x", "bff:zz\(abc.dropFirst(2))"])
+    static let badLists = [
+        "bff", "bff:", "bff:12", ":\(abc)", "bff:\(abc)0", "bff:\(abc):x",
+        "bff:zz\(abc.dropFirst(2))",
+    ]
+
+    @Test("bad lists of keys are refused", arguments: badLists)
     func badServiceKeys(_ text: String) {
         #expect(ServiceKeys(text) == nil)
     }
