@@ -66,6 +66,7 @@ let package = Package(
         tests("JSON"),
         tests("Settings"),
         tests("Gateway"),
+        tests("HTTPServer", ["Runtime"]),
     ],
     swiftLanguageModes: [.v6]
 )
