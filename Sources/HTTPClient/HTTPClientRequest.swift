@@ -35,6 +35,8 @@ package struct HTTPClientRequest: Sendable {
 
     /// Whether no line of the header block can be forged through a name, a value or the URL.
     var isWellFormed: Bool {
+        // libcurl would guess a scheme where none is given.
+        guard url.hasPrefix("http://") || url.hasPrefix("https://") else { return false }
         guard url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return false }
         return headers.allSatisfy { header in
             !header.name.isEmpty
