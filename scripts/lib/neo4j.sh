@@ -5,7 +5,9 @@ NEO4J_VERSION=5.26.31
 NEO4J_LIBRARY_DIR=$CACHE_DIR/neo4j-$NEO4J_VERSION
 
 install_neo4j() {
+    install_java
     if [[ -d $NEO4J_LIBRARY_DIR ]]; then return; fi
+    install_maven
     with_lock "$CACHE_DIR/neo4j.lock" fetch_neo4j
 }
 
@@ -23,7 +25,7 @@ fetch_neo4j() {
   <version>$NEO4J_VERSION</version></dependency></dependencies>
 </project>
 POM
-    (cd "$partial" && mvn --batch-mode --quiet dependency:copy-dependencies \
+    (cd "$partial" && run_bound mvn --batch-mode --quiet dependency:copy-dependencies \
         -DincludeScope=runtime -DoutputDirectory=lib) \
         || die "Maven could not fetch Neo4j $NEO4J_VERSION" "check the network and run again"
     mv "$partial" "$NEO4J_LIBRARY_DIR"
@@ -38,6 +40,7 @@ server.default_listen_address=127.0.0.1
 server.http.enabled=true
 server.http.listen_address=:$http_port
 server.bolt.listen_address=:$bolt_port
+server.bolt.advertised_address=127.0.0.1:$bolt_port
 server.http_enabled_modules=TRANSACTIONAL_ENDPOINTS,QUERY_API_ENDPOINTS
 dbms.security.auth_enabled=false
 dbms.usage_report.enabled=false
@@ -45,7 +48,7 @@ server.memory.pagecache.size=64m
 db.tx_log.preallocate=false
 db.lock.acquisition.timeout=10s
 CONF
-    start_process neo4j java -Xms256m -Xmx512m -XX:+UseG1GC \
+    start_process neo4j "$JAVA" -Xms256m -Xmx512m -XX:+UseG1GC \
         --add-opens=java.base/java.nio=ALL-UNNAMED --add-opens=java.base/java.io=ALL-UNNAMED \
         --add-opens=java.base/sun.nio.ch=ALL-UNNAMED \
         -Dio.netty.tryReflectionSetAccessible=true -Dlog4j2.disable.jmx=true \

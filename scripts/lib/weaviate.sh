@@ -6,7 +6,16 @@ WEAVIATE_SERVER=$CACHE_DIR/weaviate-$WEAVIATE_VERSION/weaviate-server
 
 install_weaviate() {
     if [[ -x $WEAVIATE_SERVER ]]; then return; fi
+    install_go
     with_lock "$CACHE_DIR/weaviate.lock" build_weaviate
+}
+
+# Go 1.21 and newer fetch the toolchain that the module asks for.
+install_go() {
+    local version
+    version=$(go env GOVERSION 2>/dev/null) || version=go0
+    if version_at_least "${version#go}" 1.21; then return; fi
+    install_packages golang-go ca-certificates
 }
 
 build_weaviate() {
@@ -16,7 +25,7 @@ build_weaviate() {
     rm -rf "$partial"
     mkdir -p "$partial"
     GOTOOLCHAIN=auto CGO_ENABLED=0 GOBIN="$partial" GOFLAGS="-trimpath ${FOURFOLD_GOFLAGS:-}" \
-        nice go install -ldflags '-s -w' \
+        run_bound nice go install -ldflags '-s -w' \
         "github.com/weaviate/weaviate/cmd/weaviate-server@v$WEAVIATE_VERSION" \
         || die "Go could not build Weaviate $WEAVIATE_VERSION" "check the network and run again"
     mv "$partial" "$(dirname "$WEAVIATE_SERVER")"
