@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import pathlib
 import socket
 import struct
@@ -13,6 +14,7 @@ import urllib.request
 
 import pytest
 
+PYTHON = os.environ.get("FOURFOLD_TEST_EMBEDDER_PYTHON", sys.executable)
 SERVER = pathlib.Path(__file__).parents[1] / "server.py"
 
 
@@ -21,7 +23,7 @@ def url():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen([sys.executable, SERVER, "--port", str(port)])
+    process = subprocess.Popen([PYTHON, SERVER, "--port", str(port)])
     address = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + 60
     while True:

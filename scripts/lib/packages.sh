@@ -43,7 +43,7 @@ as_root() {
     fi
 }
 
-debian_codename() { (. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}"); }
+debian_codename() { sed -nE 's/^VERSION_CODENAME=//p' /etc/os-release; }
 knows_trixie() { apt-cache policy | grep -q 'n=trixie\(,\|$\)'; }
 
 # Debian 12: adds the trixie suite of the mirror that this machine already uses, with its keyring,

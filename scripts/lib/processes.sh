@@ -18,7 +18,9 @@ log_file() { printf '%s' "$RUN_DIR/log/$1.log"; }
 start_process() {
     local name=$1 log pid
     shift
-    mkdir -p "$RUN_DIR/pids" "$RUN_DIR/log"
+    mkdir -p "$RUN_DIR/pids" "$RUN_DIR/log" "$RUN_DIR/commands"
+    # So that a test can start it again as it was.
+    printf '%s\0' "$@" >"$RUN_DIR/commands/$name"
     log=$(log_file "$name")
     local -a bound=(setpriv --pdeathsig "$(stop_signal "$name")" --)
     if [[ $DETACHED == 1 ]]; then bound=(); fi
@@ -93,19 +95,19 @@ fail_with_log() {
     die "$2" "its log: $(log_file "$1")"
 }
 
-# Waits until one of the started servers ends by itself; prints its name.
+# Waits until one of the started servers ends by itself; sets ENDED_PROCESS.
 wait_for_first_end() {
-    local name
     while true; do
-        for name in "${STARTED_PROCESSES[@]}"; do
-            if ! is_running "$name"; then
-                printf '%s' "$name"
-                return
-            fi
+        for ENDED_PROCESS in "${STARTED_PROCESSES[@]}"; do
+            if ! is_running "$ENDED_PROCESS"; then return; fi
         done
         sleep 0.5
     done
 }
 
-# Runs a command that must not outlive the script, such as a long build.
-run_bound() { setpriv --pdeathsig TERM -- "$@"; }
+# Runs a long command that must not outlive the script. In the background, because a trap of the
+# script has to wait for a command in the foreground.
+run_bound() {
+    setpriv --pdeathsig TERM -- "$@" &
+    wait $!
+}

@@ -2,7 +2,8 @@
 # Swift: the compiler in PATH if it is new enough, else Debian's.
 
 SWIFT_VERSION_MIN=6.0
-RELEASE_BINARY=$ROOT_DIR/.build/release/fourfold
+# FOURFOLD_BINARY: a gateway that is built already, to run instead of this checkout's.
+RELEASE_BINARY=${FOURFOLD_BINARY:-$ROOT_DIR/.build/release/fourfold}
 
 version_at_least() { [[ $(printf '%s\n%s\n' "$2" "$1" | sort --version-sort | head -n 1) == "$2" ]]; }
 
