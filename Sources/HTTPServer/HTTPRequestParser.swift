@@ -8,7 +8,7 @@ package struct HTTPRequestParser {
     package enum Outcome: Equatable {
         /// All bytes were taken.
         case needsMore
-        /// A request is whole, see ``takeRequest()``; the bytes after `consumed` belong to the next.
+        /// A request is whole, see ``takeRequest()``; bytes after `consumed` belong to the next.
         case request(consumed: Int)
         case failed(HTTPServerError)
     }
