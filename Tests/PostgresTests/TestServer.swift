@@ -89,9 +89,9 @@ extension PostgresClient {
 }
 
 /// The error that `body` throws.
-func postgresError(_ body: () async throws -> Void) async -> PostgresError? {
+func postgresError<R>(_ body: () async throws -> R) async -> PostgresError? {
     do {
-        try await body()
+        _ = try await body()
         return nil
     } catch {
         return error as? PostgresError
