@@ -15,9 +15,9 @@ struct ExclusiveConnectionTests {
     func cancelAtDeadline() async throws {
         var limits = PostgresLimits()
         limits.exclusiveConnectionCountMax = 1
-        let (error, sleeping, opened) = try await TestServer.run(table: "cancel", limits) {
+        let (error, sleeping, isSame) = try await TestServer.run(table: "cancel", limits) {
             loop, client in
-            let opened = client.statistics.connectionsOpened
+            let backend = try await client.exclusiveBackend()
             let error = await postgresError {
                 try await client.withConnection(deadline: .after(.milliseconds(100))) {
                     try await $0.query(Statement(unnamed: "SELECT pg_sleep(31), 'deadline'"))
@@ -27,14 +27,14 @@ struct ExclusiveConnectionTests {
                 let sql = ExclusiveConnectionTests.sleeping + " AND query LIKE '%deadline%'"
                 return try await $0.query(Statement(unnamed: sql)).int(0, 0)
             }
-            return (error, sleeping, client.statistics.connectionsOpened - opened)
+            return (error, sleeping, try await client.exclusiveBackend() == backend)
         }
         guard case .timedOut(mayHaveBeenApplied: false) = error else {
             Issue.record("\(String(describing: error))")
             return
         }
         #expect(sleeping == 0)
-        #expect(opened == 0)
+        #expect(isSame)
     }
 
     @Test("a cancelled task cancels its statement in the server")
@@ -107,8 +107,8 @@ struct ExclusiveConnectionTests {
     func deadlineInTransaction() async throws {
         var limits = PostgresLimits()
         limits.exclusiveConnectionCountMax = 1
-        let (rows, opened) = try await TestServer.run(table: "txdeadline", limits) { loop, client in
-            let opened = client.statistics.connectionsOpened
+        let (rows, isSame) = try await TestServer.run(table: "txdeadline", limits) { loop, client in
+            let backend = try await client.exclusiveBackend()
             _ = await postgresError {
                 try await client.withConnection(deadline: .after(.milliseconds(100))) { connection in
                     try await connection.transaction {
@@ -122,10 +122,10 @@ struct ExclusiveConnectionTests {
                 try await $0.query(
                     Statement(unnamed: "SELECT count(*) FROM fourfold_tests.txdeadline")).int(0, 0)
             }
-            return (rows, client.statistics.connectionsOpened - opened)
+            return (rows, try await client.exclusiveBackend() == backend)
         }
         #expect(rows == 0)
-        #expect(opened == 0)
+        #expect(isSame)
     }
 
     @Test("a transaction left open and settings left behind do not reach the next caller")

@@ -83,6 +83,13 @@ extension PostgresClient {
         return result.string(0, 0)
     }
 
+    /// The server process behind the exclusive connection.
+    func exclusiveBackend() async throws -> Int64? {
+        try await withConnection(deadline: .soon) {
+            try await $0.query(Statement(unnamed: "SELECT pg_backend_pid()")).int(0, 0)
+        }
+    }
+
     func execute(_ sql: String) async throws {
         try await withConnection(deadline: .soon) { _ = try await $0.simple(sql) }
     }
