@@ -55,7 +55,10 @@ enum BulkWrite {
         var builder = SQLBuilder()
         let body = builder.bind(.bytes(insert.body), as: "jsonb")
         let array = insert.checked.isArray ? body : "jsonb_build_array(\(body))"
-        let owner = builder.bind(insert.owner.map { .text($0) } ?? .null, as: sql.ownerType)
+        var owner: String?
+        if sql.owner != nil, let caller = insert.owner {
+            owner = builder.bind(caller, as: sql.ownerType)
+        }
         var madeKey: String?
         if sql.makesKey {
             let keys = builder.bind(sqlArrayLiteral(insert.madeKeys), as: "\(sql.keyType)[]")
@@ -69,7 +72,7 @@ enum BulkWrite {
         let names = written.map { quoteSQLIdentifier($0.name) }.joined(separator: ", ")
         let values = written.map { column -> String in
             let value = "_n.\(quoteSQLIdentifier(column.name))"
-            if column.name == entity.ownerColumn { return "coalesce(\(owner), \(value))" }
+            if column.name == entity.ownerColumn, let owner { return owner }
             if column.name == entity.keyColumn, let madeKey, sql.ignoresBodyKey(insert) {
                 return "coalesce(\(madeKey), \(column.defaultExpression ?? "NULL"))"
             }
