@@ -63,6 +63,7 @@ let package = Package(
             swiftSettings: strict),
 
         tests("Runtime"),
+        tests("Postgres", ["Runtime"]),
         tests("JSON"),
         tests("Settings"),
         tests("Gateway"),

@@ -45,7 +45,6 @@ final class ConnectionPool: @unchecked Sendable {
             loop.submit { [self] in leave(id, .cancelled(mayHaveBeenApplied: false)) }
         }
         let connection = try lease.get()
-        connection.lostWhileIdle = nil
         connection.beginLease(deadline: deadline)
         return connection
     }
@@ -58,6 +57,12 @@ final class ConnectionPool: @unchecked Sendable {
         }
         switch machine.acquire(id) {
         case .lease(let idle):
+            idle.lostWhileIdle = nil
+            // The server may have closed it in this very turn.
+            if !idle.checkIdle() {
+                discard(idle)
+                return acquire(id, deadline, caller)
+            }
             caller.resume(returning: .success(idle))
         case .reject:
             caller.resume(returning: .failure(.overloaded))

@@ -67,6 +67,7 @@ package final class PostgresClient: @unchecked Sendable {
     /// server. An open transaction does not outlive `body`.
     ///
     /// - Throws: What `body` throws, or ``PostgresError`` if there is no connection in time.
+    @discardableResult
     package func withConnection<R>(
         deadline: Deadline, _ body: (PostgresConnection) async throws -> R
     ) async throws -> R {

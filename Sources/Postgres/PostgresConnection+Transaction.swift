@@ -9,6 +9,7 @@ extension PostgresConnection {
     ///
     /// - Throws: What `body` throws, or ``PostgresError``. A commit that the server turned into a
     ///   rollback, because an error was swallowed in `body`, is a server error 25P02.
+    @discardableResult
     package func transaction<R>(
         isolation: Isolation = .readCommitted, readOnly: Bool = false,
         _ body: () async throws -> R

@@ -128,6 +128,12 @@ package final class PostgresConnection: @unchecked Sendable {
 
     // MARK: Lease
 
+    /// Looks whether the server has closed the connection meanwhile.
+    func checkIdle() -> Bool {
+        if !isLost, !session.read() { lose() }
+        return isReusable
+    }
+
     func beginLease(deadline: Deadline) {
         self.deadline = deadline
         guard deadline.nanoseconds != .max else { return }
