@@ -1,0 +1,30 @@
+/// One row of the outbox: a key of an entity became dirty. It never says what to write.
+package struct OutboxRow: Equatable, Sendable {
+    package enum Operation: String, Sendable {
+        case insert, update, delete
+        /// Everything of the entity may have changed (TRUNCATE, restore).
+        case resync
+    }
+
+    /// The transaction that wrote it, as PostgreSQL writes an `xid8`.
+    package var xid: String
+    package var position: Int64
+    package var entity: String
+    /// Nil for ``Operation/resync``.
+    package var key: String?
+    package var operation: Operation
+    /// Columns of the changed row as JSON, where a dirty rule needs more than the key.
+    package var columns: String?
+
+    package init(
+        xid: String, position: Int64, entity: String, key: String?, operation: Operation,
+        columns: String? = nil
+    ) {
+        self.xid = xid
+        self.position = position
+        self.entity = entity
+        self.key = key
+        self.operation = operation
+        self.columns = columns
+    }
+}
