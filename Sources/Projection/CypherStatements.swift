@@ -1,4 +1,5 @@
-internal import Neo4j
+package import Neo4j
+package import Packs
 
 /// The Cypher of one graph lane.
 ///
@@ -17,6 +18,9 @@ package struct CypherStatements: Sendable {
 
         """
 
+    /// Between the parts of an edge in a `keep` list: U+001F, in no key, type or UUID.
+    package static let separator = "\u{1F}"
+
     private let keyLabel: String
 
     /// - Throws: When the label cannot be quoted.
@@ -26,8 +30,8 @@ package struct CypherStatements: Sendable {
 
     // MARK: The fence
 
-    /// What each lane needs once. Idempotent.
-    package var schema: [String] {
+    /// Constraints that the lane's statements rely on. Idempotent.
+    package var constraints: [String] {
         [
             "CREATE CONSTRAINT fourfold_fence IF NOT EXISTS FOR (n:Fence) REQUIRE n.id IS UNIQUE",
             """
@@ -37,7 +41,7 @@ package struct CypherStatements: Sendable {
         ]
     }
 
-    /// The index by which the edges of an anchor are found.
+    /// The index by which the edges of an anchor are found. Idempotent.
     package func anchorIndex(type: String) throws(CypherIdentifierError) -> String {
         let quoted = try CypherIdentifier.quoted(type)
         return """
@@ -46,26 +50,28 @@ package struct CypherStatements: Sendable {
             """
     }
 
-    /// The revision before (-1 for a new fence) and the store's identity. The revision becomes
-    /// `$revision` if that is higher.
-    package var claimFence: String {
-        """
+    /// The store's identity; makes the fence of a lane that has none.
+    package static let identifyStore = """
         MERGE (fence:Fence {id: $lane})
         ON CREATE SET fence.revision = -1, fence.store = randomUUID()
+        RETURN fence.store AS store, fence.revision AS revision
+        """
+
+    /// Raises the fence to `$revision`; returns the revision before and now.
+    package static let claimFence = """
+        MATCH (fence:Fence {id: $lane})
         SET fence.`_lock` = true REMOVE fence.`_lock`
         WITH fence, fence.revision AS before
         SET fence.revision = CASE WHEN before < $revision THEN $revision ELSE before END
-        RETURN before, fence.store AS store
+        RETURN before, fence.revision AS now
         """
-    }
 
-    package var readFence: String {
-        "MATCH (fence:Fence {id: $lane}) RETURN fence.revision AS revision, fence.store AS store"
-    }
+    package static let readFence =
+        "MATCH (fence:Fence {id: $lane}) RETURN fence.revision AS revision"
 
     // MARK: Writes
 
-    /// Rows `{id, owner, properties}`. Returns the number of rows; none if the fence refused.
+    /// Rows `{id, owner, properties, points}`. Returns the number of rows; 0 if the fence refused.
     package func upsertNodes(_ node: NodeProjection) throws(CypherIdentifierError) -> String {
         let label = try CypherIdentifier.quoted(node.label)
         var text =
@@ -76,14 +82,19 @@ package struct CypherStatements: Sendable {
                 SET n:\(label), n.id = row.id, n.user_id = row.owner, n.revision = $revision, \
                 n.applied_at = datetime()
                 """
-        for property in node.temporalProperties {
+        for property in node.dateTimeProperties {
             let name = try CypherIdentifier.quoted(property)
             text += ", n.\(name) = datetime(row.properties.\(name))"
+        }
+        for property in node.pointProperties {
+            let name = try CypherIdentifier.quoted(property)
+            text += ", n.\(name) = point(row.points.\(name))"
         }
         return text + "\nRETURN count(*) AS written"
     }
 
-    /// Rows are keys. Relationships that other tools attached to the nodes go with them.
+    /// Rows are keys. Relationships that other tools attached to the nodes go with them. Returns
+    /// the number of rows; 0 if the fence refused.
     package func deleteNodes(label: String) throws(CypherIdentifierError) -> String {
         let label = try CypherIdentifier.quoted(label)
         return CypherStatements.fence + """
@@ -94,10 +105,10 @@ package struct CypherStatements: Sendable {
             """
     }
 
-    /// Rows `{id, anchor, from, to, owner, properties}`; both ends must be there: the number that
-    /// is returned is less than that of the rows if one is not.
+    /// Rows `{id, anchor, from, to, owner, properties}`, with `$set`. Both ends must be there:
+    /// fewer rows are returned than were sent if one is not, and 0 if the fence refused.
     package func upsertEdges(
-        _ edges: EdgeProjection, type: String
+        _ set: EdgeSet, type: String
     ) throws(CypherIdentifierError) -> String {
         let quoted = try CypherIdentifier.quoted(type)
         var text =
@@ -110,23 +121,37 @@ package struct CypherStatements: Sendable {
                 SET r.id = row.id, r.anchor = row.anchor, r.edge_set = $set, \
                 r.user_id = row.owner, r.revision = $revision, r.applied_at = datetime()
                 """
-        for property in edges.temporalProperties {
+        for property in set.dateTimeProperties {
             let name = try CypherIdentifier.quoted(property)
             text += ", r.\(name) = datetime(row.properties.\(name))"
         }
         return text + "\nRETURN count(*) AS written"
     }
 
-    /// Rows `{anchor, keep}`: removes the set's edges of each anchor that are not kept. An edge is
-    /// kept as `key type from to`, joined by U+001F, so one that moved is removed too.
-    package func deleteStaleEdges(type: String) throws(CypherIdentifierError) -> String {
-        let quoted = try CypherIdentifier.quoted(type)
+    /// Rows `{anchor, keep}`, with `$set` and `$separator`: removes the set's edges of each anchor
+    /// that are not kept. An edge is kept as key, type, from and to, so one that moved is removed
+    /// too. Returns the number of rows; 0 if the fence refused.
+    package func deleteStaleEdges(_ set: EdgeSet) throws(CypherIdentifierError) -> String {
+        var branches: [String] = []
+        for type in set.types {
+            let quoted = try CypherIdentifier.quoted(type)
+            branches.append(
+                """
+                    MATCH (a)-[r:\(quoted) {anchor: row.anchor}]->(b)
+                    WHERE r.edge_set = $set AND NOT r.id + $separator + type(r) + $separator \
+                + a.id + $separator + b.id IN row.keep
+                    RETURN r
+                """)
+        }
         return CypherStatements.fence + """
             UNWIND $rows AS row
-            OPTIONAL MATCH (a)-[r:\(quoted) {anchor: row.anchor}]->(b)
-            WHERE r.edge_set = $set AND NOT r.id + $separator + type(r) + $separator \
-            + a.id + $separator + b.id IN row.keep
-            DELETE r
+            CALL (row) {
+              CALL (row) {
+            \(branches.joined(separator: "\n    UNION ALL\n"))
+              }
+              DELETE r
+              RETURN count(*) AS removed
+            }
             RETURN count(*) AS written
             """
     }
@@ -144,7 +169,8 @@ package struct CypherStatements: Sendable {
         """
     }
 
-    /// Keys of one label after `$after`, in the store's order.
+    /// Keys of one label after `$after`, in the store's order; `isOurs` is false for nodes of other
+    /// labels, which only carry the page on.
     package func nodeKeys(label: String) throws(CypherIdentifierError) -> String {
         let label = try CypherIdentifier.quoted(label)
         return """
@@ -164,7 +190,7 @@ package struct CypherStatements: Sendable {
             """
     }
 
-    /// Revision and time of one node.
+    /// Revision and time of the node `$key`.
     package var nodeState: String {
         """
         MATCH (n:\(keyLabel) {id: $key})
@@ -172,21 +198,13 @@ package struct CypherStatements: Sendable {
         """
     }
 
-    package static let relationshipTypes =
-        "CALL db.relationshipTypes() YIELD relationshipType RETURN relationshipType AS type"
-
-    /// The highest revision that stands on a node of the pack.
-    package var highestRevision: String {
-        "MATCH (n:\(keyLabel)) RETURN coalesce(max(n.revision), -1) AS revision"
-    }
-
-    /// A name for a schema object: letters and digits of the quoted name, then its hash, because
-    /// two names may differ only in what is left out.
+    /// A name for a schema object: letters of the quoted name, then its hash, because two names
+    /// may differ only in what is left out.
     private func schemaName(_ quoted: String) -> String {
-        let plain = quoted.unicodeScalars.filter { $0.isASCII && $0.properties.isAlphabetic }
+        let letters = quoted.unicodeScalars.filter { $0.isASCII && $0.properties.isAlphabetic }
         var hash: UInt32 = 2_166_136_261
         for byte in quoted.utf8 { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
-        return String(String.UnicodeScalarView(plain)).lowercased().prefix(40)
-            + "_" + String(hash, radix: 16)
+        let plain = String(String.UnicodeScalarView(letters)).lowercased().prefix(40)
+        return "\(plain)_\(String(hash, radix: 16))"
     }
 }

@@ -1,9 +1,9 @@
-/// Keys to be made equal to their view in one target, in the order in which they are written.
+/// Keys of one entity to be made equal to its views, in the order in which they are written.
 package struct DirtyKeys: Equatable, Sendable {
     /// Sorted, so that batches take locks in one order.
-    package private(set) var keys: [String]
+    package let keys: [String]
     /// Keys among them that may have something stale in the store.
-    package private(set) var stale: Set<String>
+    package let stale: Set<String>
 
     package init(created: Set<String> = [], changed: Set<String>) {
         keys = created.union(changed).sorted()
@@ -11,9 +11,11 @@ package struct DirtyKeys: Equatable, Sendable {
     }
 
     package var isEmpty: Bool { keys.isEmpty }
+    package var staleKeys: [String] { keys.filter(stale.contains) }
 
-    package mutating func add(changed more: Set<String>) {
-        self = DirtyKeys(created: Set(keys).subtracting(stale).subtracting(more), changed: stale.union(more))
+    package func union(changed more: Set<String>) -> DirtyKeys {
+        let changed = stale.union(more)
+        return DirtyKeys(created: Set(keys).subtracting(changed), changed: changed)
     }
 
     /// Pieces of at most `count` keys.

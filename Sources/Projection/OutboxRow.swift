@@ -1,9 +1,20 @@
 /// One row of the outbox: a key of an entity became dirty. It never says what to write.
 package struct OutboxRow: Equatable, Sendable {
-    package enum Operation: String, Sendable {
+    package enum Operation: Sendable {
         case insert, update, delete
-        /// Everything of the entity may have changed (TRUNCATE, restore).
+        /// Everything of the entity may have changed (TRUNCATE, a marker).
         case resync
+
+        /// - Parameter letter: As the outbox holds it.
+        package init?(letter: String) {
+            switch letter {
+            case "i": self = .insert
+            case "u": self = .update
+            case "d": self = .delete
+            case "t", "r": self = .resync
+            default: return nil
+            }
+        }
     }
 
     /// The transaction that wrote it, as PostgreSQL writes an `xid8`.
