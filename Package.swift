@@ -66,6 +66,14 @@ let package = Package(
         tests("JSON"),
         tests("Settings"),
         tests("Gateway"),
+        tests("HTTPServer", ["Runtime"]),
+        .target(
+            name: "ClientTestSupport", dependencies: ["Runtime"], path: "Tests/ClientTestSupport",
+            swiftSettings: strict),
+        tests("HTTPClient", ["ClientTestSupport", "Runtime"]),
+        tests("Neo4j", ["ClientTestSupport", "HTTPClient", "JSON", "Runtime"]),
+        tests("Weaviate", ["ClientTestSupport", "HTTPClient", "JSON", "Runtime"]),
+        tests("Redis", ["ClientTestSupport", "Runtime"]),
     ],
     swiftLanguageModes: [.v6]
 )
