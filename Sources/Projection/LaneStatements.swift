@@ -52,6 +52,11 @@ enum LaneStatements {
         "lane_advance_resync", "SELECT fourfold.advance_resync($1, $2, $3, $4, $5, $6)")
     static let finishResync = Statement(
         "lane_finish_resync", "SELECT fourfold.finish_resync($1, $2, $3)")
+    static let planRepeat = Statement(
+        "lane_plan_repeat",
+        "SELECT fourfold.plan_repeat($1, $2, $3, make_interval(secs => $4::float8))")
+    static let repeatDue = Statement(
+        "lane_repeat_due", "SELECT fourfold.repeat_due($1, $2, $3, $4::int)")
     static let park = Statement(
         "lane_park",
         """

@@ -43,6 +43,8 @@ package struct LanePermit: Sendable {
     package let revision: Int64
     /// Throws when the lease is lost. Asked before every request to the store.
     package let check: @Sendable () throws(LaneError) -> Void
+    /// Asks the database whether the lease still is ours: for stores without a fence.
+    package let confirm: @Sendable () async throws(LaneError) -> Void
     /// How often this page has failed: a server fault that comes back may be the fault of a row.
     package var failureCount = 0
 }
