@@ -62,4 +62,4 @@ use_gateway() {
 }
 
 wait_gateway() { wait_ready gateway 60 gateway_answers; }
-gateway_answers() { curl --silent --fail --max-time 5 --output /dev/null "$GATEWAY_URL/health/ready"; }
+gateway_answers() { answers_ok "$GATEWAY_URL/health/ready"; }

@@ -65,13 +65,14 @@ add_trixie_suite() {
 # Prints the bookworm entry of this machine's sources, rewritten for trixie; in the form it has.
 trixie_sources() {
     local file entry
-    for file in "${APT_DIR:-/etc/apt}"/sources.list.d/*.sources; do
+    local apt_dir=${APT_DIR:-/etc/apt}
+    for file in "$apt_dir"/sources.list.d/*.sources; do
         if [[ -f $file ]] && entry=$(trixie_stanza "$file") && [[ -n $entry ]]; then
             printf '%s\n' "$entry"
             return
         fi
     done
-    for file in "${APT_DIR:-/etc/apt}"/sources.list "${APT_DIR:-/etc/apt}"/sources.list.d/*.list; do
+    for file in "$apt_dir"/sources.list "$apt_dir"/sources.list.d/*.list; do
         if [[ -f $file ]] && entry=$(trixie_line "$file") && [[ -n $entry ]]; then
             printf '%s\n' "$entry"
             return
