@@ -105,10 +105,11 @@ trixie_stanza() {
 
 # The one-line form: deb [options] URI bookworm components…
 trixie_line() {
-    sed -nE '/^deb[[:space:]]+(\[[^]]*\][[:space:]]+)?[^[:space:]]+[[:space:]]+(bookworm|oldstable)[[:space:]]/{
-        s/^(deb[[:space:]]+(\[[^]]*\][[:space:]]+)?[^[:space:]]+)[[:space:]].*/\1 trixie main/p
+    local mirror='^(deb[[:space:]]+(\[[^]]*\][[:space:]]+)?[^[:space:]]+)'
+    sed -nE "/$mirror[[:space:]]+(bookworm|oldstable)[[:space:]]/{
+        s/$mirror[[:space:]].*/\1 trixie main/p
         q
-    }' "$1"
+    }" "$1"
 }
 
 POLICY_FILE=/usr/sbin/policy-rc.d

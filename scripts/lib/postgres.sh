@@ -3,11 +3,13 @@
 
 POSTGRES_BIN=/usr/lib/postgresql/17/bin
 
+# shellcheck disable=SC2034  # Named in a message of stores.sh.
 POSTGRES_OS_USER=$(id -un)
 AS_POSTGRES_USER=()
 
 # PostgreSQL refuses to run as root, so root lends it the user that its package made.
 if [[ $EUID == 0 ]]; then
+    # shellcheck disable=SC2034
     POSTGRES_OS_USER=postgres
     AS_POSTGRES_USER=(setpriv --reuid postgres --regid postgres --clear-groups --)
 fi

@@ -44,7 +44,8 @@ postgres_url() {
 # admin_sql SQL [DATABASE]
 admin_sql() {
     PGOPTIONS="-c client_min_messages=warning" "$POSTGRES_BIN/psql" --no-psqlrc --quiet \
-        --tuples-only --no-align --set ON_ERROR_STOP=1 --host "$POSTGRES_HOME" --port "$POSTGRES_PORT" --username postgres \
+        --tuples-only --no-align --set ON_ERROR_STOP=1 \
+        --host "$POSTGRES_HOME" --port "$POSTGRES_PORT" --username postgres \
         --dbname "${2:-postgres}" --command "$1"
 }
 
