@@ -18,6 +18,7 @@ gateway_settings() {
         if [[ -n ${!name:-} ]]; then printf '%s=%s\n' "$name" "${!name}"; fi
     done
     printf 'FOURFOLD_LISTEN=127.0.0.1:%s\n' "$GATEWAY_PORT"
+    if [[ -n ${EMBEDDINGS_URL:-} ]]; then printf 'EMBEDDINGS_MODEL=all-MiniLM-L6-v2\n'; fi
     printf 'FOURFOLD_AUTH=%s\n' "${FOURFOLD_AUTH:-none}"
 }
 

@@ -3,7 +3,7 @@
 # reconfigured: services stay off during the installation and no database cluster is made.
 
 BUILD_PACKAGES=(libuv1-dev libllhttp-dev libpq-dev libhiredis-dev libcurl4-openssl-dev
-    libyyjson-dev pkgconf gcc libc6-dev)
+    libyyjson-dev libssl-dev pkgconf gcc libc6-dev)
 # redis-tools holds the server's program; the package redis-server would add a system service.
 STORE_PACKAGES=(postgresql-17 postgresql-17-pgvector redis-tools curl ca-certificates)
 
@@ -106,8 +106,8 @@ trixie_stanza() {
 # The one-line form: deb [options] URI bookworm components…
 trixie_line() {
     local mirror='^(deb[[:space:]]+(\[[^]]*\][[:space:]]+)?[^[:space:]]+)'
-    sed -nE "/$mirror[[:space:]]+(bookworm|oldstable)[[:space:]]/{
-        s/$mirror[[:space:]].*/\1 trixie main/p
+    sed -nE "/${mirror}[[:space:]]+(bookworm|oldstable)[[:space:]]/{
+        s/${mirror}[[:space:]].*/\1 trixie main/p
         q
     }" "$1"
 }
