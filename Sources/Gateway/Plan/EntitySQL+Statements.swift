@@ -158,6 +158,7 @@ extension EntitySQL {
                 + "THEN EXCLUDED.\(name) ELSE _t.\(name) END"
         }
         let key = quoteSQLIdentifier(entity.keyColumn)
-        return assignments.isEmpty ? "\(key) = EXCLUDED.\(key)" : assignments.joined(separator: ", ")
+        return assignments.isEmpty
+            ? "\(key) = EXCLUDED.\(key)" : assignments.joined(separator: ", ")
     }
 }
