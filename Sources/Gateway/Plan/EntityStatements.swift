@@ -43,7 +43,7 @@ package struct EntityStatements: Sendable {
         ownerOfRow.bound(.init(key: key, owner: owner))
     }
 
-    /// Inserts one object; columns that it does not name get their defaults. Read by ``WriteResult``.
+    /// Inserts one object; columns that it does not name get their defaults.
     ///
     /// - Parameters:
     ///   - body: One JSON object, checked by ``BodyCheck``.

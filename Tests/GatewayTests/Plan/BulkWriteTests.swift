@@ -220,7 +220,8 @@ import Testing
     }
 
     private static let three =
-        "[{\"name\":\"a\",\"count\":1,\"meta\":{\"x\":1}},{\"name\":\"b\",\"count\":2},{\"name\":\"c\",\"count\":3}]"
+        "[{\"name\":\"a\",\"count\":1,\"meta\":{\"x\":1}},"
+        + "{\"name\":\"b\",\"count\":2},{\"name\":\"c\",\"count\":3}]"
 
     @Test func updateReplacesTheNamedColumnsOfWhatTheFilterFinds() async throws {
         try await ScratchDatabase.run { database in

@@ -207,7 +207,8 @@ import Testing
         try await ScratchDatabase.run { database in
             _ = try await Self.create(
                 database,
-                "{\"name\":\"a\",\"note\":\"first\",\"meta\":{\"a\":{\"x\":1,\"y\":2}},\"tags\":[\"q\"]}",
+                "{\"name\":\"a\",\"note\":\"first\",\"tags\":[\"q\"],"
+                    + "\"meta\":{\"a\":{\"x\":1,\"y\":2}}}",
                 madeKey: Things.key(1)
             )
             let result = WriteResult(
@@ -291,11 +292,13 @@ import Testing
                     "BEGIN; UPDATE \(database.table) SET note = 'first'"
                 )
                 async let waiting = database.run(late)
-                while try await database.value(
-                    "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid' "
-                        + "AND pid IN (SELECT pid FROM pg_stat_activity "
-                        + "WHERE query LIKE '%\(database.entity.schema)%')"
-                ) == "0" {}
+                let blocked = """
+                    SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) \
+                    WHERE NOT granted AND locktype = 'transactionid' \
+                    AND query LIKE '%\(database.entity.schema)%'
+                    """
+                var attempts = 0
+                while attempts < 5_000, try await database.value(blocked) == "0" { attempts += 1 }
                 try await first.simple("COMMIT")
                 return WriteResult(try await waiting)
             }

@@ -7,11 +7,31 @@ import Testing
 /// Lists on a real server: what filters find, how pages follow each other, what hostile text does.
 @Suite struct ListPlanTests {
     private static let rows = """
-        [{"id":"\(Things.key(1))","owner_id":"\(Things.owner)","name":"apple","note":"red fruit","status":"active","tags":["a","b"],"meta":{"k":1,"who":{"name":"Ann"}},"weight":1.5,"count":1,"is_open":true,"at":"2026-01-01T00:00:00Z","span":"[1,5)"},
-         {"id":"\(Things.key(2))","owner_id":"\(Things.owner)","name":"Banana","note":null,"status":"done","tags":["b"],"meta":{"k":2,"list":[7,8]},"weight":null,"count":2,"is_open":false,"at":"2026-02-01T00:00:00Z","span":"[5,9)"},
-         {"id":"\(Things.key(3))","owner_id":"\(Things.owner)","name":"cherry, \\"pie\\"","note":"with (parts)","status":"active","tags":[],"meta":["x","y"],"weight":2.5,"count":null,"is_open":null,"at":"2026-03-01T00:00:00Z","span":null},
-         {"id":"\(Things.key(4))","owner_id":"\(Things.owner)","name":"date","note":"red date","status":"done","tags":["c","d e"],"meta":{},"weight":null,"count":2,"is_open":true,"at":"2026-03-01T00:00:00Z","span":"[20,30)"},
-         {"id":"\(Things.key(5))","owner_id":"\(Things.otherOwner)","name":"foreign","note":"red","status":"active","tags":["a"],"meta":{},"weight":9,"count":9,"is_open":true,"at":"2026-01-01T00:00:00Z","span":null}]
+        [{"id":"\(Things.key(1))","owner_id":"\(Things.owner)","name":"apple",
+          "note":"red fruit","status":"active",
+          "tags":["a","b"],"meta":{"k":1,"who":{"name":"Ann"}},
+          "weight":1.5,"count":1,
+          "is_open":true,"at":"2026-01-01T00:00:00Z","span":"[1,5)"},
+         {"id":"\(Things.key(2))","owner_id":"\(Things.owner)","name":"Banana",
+          "note":null,"status":"done",
+          "tags":["b"],"meta":{"k":2,"list":[7,8]},
+          "weight":null,"count":2,
+          "is_open":false,"at":"2026-02-01T00:00:00Z","span":"[5,9)"},
+         {"id":"\(Things.key(3))","owner_id":"\(Things.owner)","name":"cherry, \\"pie\\"",
+          "note":"with (parts)","status":"active",
+          "tags":[],"meta":["x","y"],
+          "weight":2.5,"count":null,
+          "is_open":null,"at":"2026-03-01T00:00:00Z","span":null},
+         {"id":"\(Things.key(4))","owner_id":"\(Things.owner)","name":"date",
+          "note":"red date","status":"done",
+          "tags":["c","d e"],"meta":{},
+          "weight":null,"count":2,
+          "is_open":true,"at":"2026-03-01T00:00:00Z","span":"[20,30)"},
+         {"id":"\(Things.key(5))","owner_id":"\(Things.otherOwner)","name":"foreign",
+          "note":"red","status":"active",
+          "tags":["a"],"meta":{},
+          "weight":9,"count":9,
+          "is_open":true,"at":"2026-01-01T00:00:00Z","span":null}]
         """
 
     private static func insert(_ database: ScratchDatabase) async throws {
@@ -266,8 +286,9 @@ import Testing
         try await ScratchDatabase.run { database in
             try await Self.insert(database)
             for text in texts {
+                let escaped = text.map { "\"\\".contains($0) ? "\\\($0)" : String($0) }.joined()
                 let quoted =
-                    "\"\(text.flatMap { $0 == "\"" || $0 == "\\" ? ["\\", $0] : [$0] }.map(String.init).joined())\""
+                    "\"\(escaped)\""
                 let queries =
                     [
                         pairs((text, "eq.a")), pairs(("meta->>\(text)", "eq.a")),

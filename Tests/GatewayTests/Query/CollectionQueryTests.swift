@@ -101,7 +101,8 @@ import Testing
             "and",
             "(count.gt.1,or(note.is.null,not.and(name.eq.a,name.eq.b)))",
             "(_t.\"count\" > $1::integer AND (_t.\"note\" IS NULL OR "
-                + "NOT ((_t.\"name\" = $2::character varying AND _t.\"name\" = $3::character varying))))"
+                + "NOT ((_t.\"name\" = $2::character varying "
+                + "AND _t.\"name\" = $3::character varying))))"
         ),
         Case("not.or", "not.or", "(count.eq.1)", "NOT ((_t.\"count\" = $1::integer))"),
         Case(
