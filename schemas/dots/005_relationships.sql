@@ -126,12 +126,12 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'FF422',
             MESSAGE = 'no relationship of this type can be written',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = 'type';
-    ELSIF from_end.owner IS DISTINCT FROM NEW.user_id
+    ELSIF from_end.id IS NULL OR from_end.owner IS DISTINCT FROM NEW.user_id
         OR from_end.entity IS DISTINCT FROM NEW.from_entity THEN
         RAISE EXCEPTION USING ERRCODE = 'FF421',
             MESSAGE = 'the entity that the relationship starts from does not exist for this owner',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = 'from_id';
-    ELSIF to_end.owner IS DISTINCT FROM NEW.user_id
+    ELSIF to_end.id IS NULL OR to_end.owner IS DISTINCT FROM NEW.user_id
         OR to_end.entity IS DISTINCT FROM NEW.to_entity THEN
         RAISE EXCEPTION USING ERRCODE = 'FF421',
             MESSAGE = 'the entity that the relationship points to does not exist for this owner',
