@@ -30,10 +30,13 @@ let package = Package(
         .systemLibrary(name: "CHiredis"),
         .systemLibrary(name: "CCurl"),
         .systemLibrary(name: "CYyjson", pkgConfig: "yyjson"),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto"),
 
         // The loop and what every layer shares.
         layer("Runtime", ["CUV"]),
         layer("JSON", ["CYyjson"]),
+
+        layer("Settings", ["Runtime"]),
 
         // One protocol each. They know the loop and no domain.
         layer("HTTPServer", ["CUV", "CLlhttp", "Runtime"]),
@@ -48,18 +51,30 @@ let package = Package(
         // Domains as data.
         layer("Packs", ["JSON", "Postgres", "Runtime"]),
         layer("Projection", ["Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPClient", "JSON", "Runtime"]),
-        layer("Gateway", ["Projection", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPServer", "JSON", "Runtime"]),
+        layer("Gateway", ["CCrypto", "Projection", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPServer", "JSON", "Runtime"]),
 
         // Wiring only.
         .executableTarget(
             name: "fourfold",
             dependencies: [
                 "Gateway", "Projection", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPClient",
-                "HTTPServer", "JSON", "Runtime",
+                "HTTPServer", "JSON", "Settings", "Runtime",
             ],
             swiftSettings: strict),
 
         tests("Runtime"),
+        tests("Postgres", ["Runtime"]),
+        tests("JSON"),
+        tests("Settings"),
+        tests("Gateway"),
+        tests("HTTPServer", ["Runtime"]),
+        .target(
+            name: "ClientTestSupport", dependencies: ["Runtime"], path: "Tests/ClientTestSupport",
+            swiftSettings: strict),
+        tests("HTTPClient", ["ClientTestSupport", "Runtime"]),
+        tests("Neo4j", ["ClientTestSupport", "HTTPClient", "JSON", "Runtime"]),
+        tests("Weaviate", ["ClientTestSupport", "HTTPClient", "JSON", "Runtime"]),
+        tests("Redis", ["ClientTestSupport", "Runtime"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,1 +1,0 @@
-// The layer Gateway is being written.

@@ -1,0 +1,59 @@
+/// What a path means. The names of packs and entities are looked up later.
+enum Route: Equatable {
+    case live
+    case ready
+    case collection(pack: String, entity: String)
+    case item(pack: String, entity: String, id: String)
+    case connections(pack: String, entity: String, id: String)
+    case entitySync(pack: String, entity: String, id: String)
+    case batch(pack: String)
+    case search(pack: String)
+    case syncStatus
+    case parkedList
+    case parkedItem(id: String)
+    case parkedRetry(id: String)
+
+    /// - Parameter segments: The decoded segments of the path.
+    /// - Returns: nil where nothing is served.
+    init?(_ segments: [String]) {
+        switch segments.count {
+        case 2 where segments[0] == "health":
+            switch segments[1] {
+            case "live": self = .live
+            case "ready": self = .ready
+            default: return nil
+            }
+        case 3... where segments[0] == "v1":
+            if segments[1] == "sync" {
+                self.init(sync: segments.dropFirst(2))
+            } else {
+                self.init(pack: segments[1], rest: Array(segments.dropFirst(2)))
+            }
+        default: return nil
+        }
+    }
+
+    private init?(sync rest: ArraySlice<String>) {
+        switch Array(rest) {
+        case ["status"]: self = .syncStatus
+        case ["parked"]: self = .parkedList
+        case let path where path.count == 2 && path[0] == "parked": self = .parkedItem(id: path[1])
+        case let path where path.count == 3 && path[0] == "parked" && path[2] == "retry":
+            self = .parkedRetry(id: path[1])
+        default: return nil
+        }
+    }
+
+    private init?(pack: String, rest: [String]) {
+        if pack.isEmpty || rest.contains("") { return nil }
+        switch (rest.count, rest.last) {
+        case (1, "batch"): self = .batch(pack: pack)
+        case (1, "search"): self = .search(pack: pack)
+        case (1, _): self = .collection(pack: pack, entity: rest[0])
+        case (2, _): self = .item(pack: pack, entity: rest[0], id: rest[1])
+        case (3, "connections"): self = .connections(pack: pack, entity: rest[0], id: rest[1])
+        case (3, "sync"): self = .entitySync(pack: pack, entity: rest[0], id: rest[1])
+        default: return nil
+        }
+    }
+}

@@ -1,1 +1,0 @@
-// The layer JSON is being written.

@@ -1,1 +1,0 @@
-// The layer Neo4j is being written.

@@ -1,1 +1,0 @@
-// The layer Packs is being written.

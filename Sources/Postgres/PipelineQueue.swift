@@ -1,0 +1,128 @@
+/// What a pipeline owes: the commands that were sent and not yet answered, in order.
+///
+/// A segment is what the server treats as one implicit transaction: the requests up to a sync. One
+/// failing command makes the server skip the rest of its segment. Some requests have preludes
+/// (closing and preparing the statement), which answer first.
+struct PipelineQueue<Request, Value> {
+    enum Outcome {
+        case none
+        case succeeded(Value)
+        case failed(ServerError)
+        /// The server did not run it because an earlier command of its segment failed.
+        case skipped
+    }
+
+    struct Entry {
+        var request: Request
+        var preludeCount: UInt8
+        var endsSegment = false
+        var outcome = Outcome.none
+    }
+
+    enum Reply {
+        case succeeded(Value)
+        case failed(ServerError)
+        case skipped
+        case synchronized
+    }
+
+    enum Action {
+        case none
+        /// The statement of the entry at `index` was not prepared after all.
+        case preparationFailed(index: Int)
+        /// The oldest `entryCount` entries are complete. `commitFailure`: every command succeeded,
+        /// but the transaction did not commit.
+        case segmentEnded(entryCount: Int, commitFailure: ServerError?)
+        /// The server sent what the protocol does not allow here: give the connection up.
+        case outOfStep
+    }
+
+    private var entries = RingBuffer<Entry>(minimumCapacity: 64)
+    /// Entries of the oldest segment that are answered.
+    private var position = 0
+    private var isSyncDue = false
+    private var commitFailure: ServerError?
+    private var isSegmentOpen = false
+
+    var isEmpty: Bool { entries.isEmpty }
+    var count: Int { entries.count }
+
+    mutating func append(_ request: consuming Request, preludeCount: UInt8) {
+        entries.append(Entry(request: request, preludeCount: preludeCount))
+        isSegmentOpen = true
+    }
+
+    /// Closes the segment. False if it has no entry, so that there is nothing to synchronise.
+    mutating func endSegment() -> Bool {
+        guard isSegmentOpen else { return false }
+        isSegmentOpen = false
+        entries.update(entries.count - 1) { $0.endsSegment = true }
+        return true
+    }
+
+    mutating func receive(_ reply: Reply) -> Action {
+        if isSyncDue { return receiveAtSync(reply) }
+        guard position < entries.count else { return .outOfStep }
+        let index = position
+        var isAnswered = false
+        var endsSegment = false
+        let action: Action = entries.update(index) { entry in
+            if entry.preludeCount > 0 {
+                entry.preludeCount -= 1
+                switch reply {
+                case .succeeded: return .none
+                case .failed(let error): entry.outcome = .failed(error)
+                case .skipped: if case .none = entry.outcome { entry.outcome = .skipped }
+                case .synchronized: return .outOfStep
+                }
+                return .preparationFailed(index: index)
+            }
+            switch reply {
+            case .succeeded(let value): entry.outcome = .succeeded(value)
+            case .failed(let error): entry.outcome = .failed(error)
+            case .skipped: if case .none = entry.outcome { entry.outcome = .skipped }
+            case .synchronized: return .outOfStep
+            }
+            isAnswered = true
+            endsSegment = entry.endsSegment
+            return .none
+        }
+        if isAnswered {
+            position += 1
+            isSyncDue = endsSegment
+        }
+        return action
+    }
+
+    private mutating func receiveAtSync(_ reply: Reply) -> Action {
+        switch reply {
+        case .synchronized:
+            let action = Action.segmentEnded(
+                entryCount: position, commitFailure: commitFailure.take())
+            position = 0
+            isSyncDue = false
+            return action
+        case .failed(let error):
+            commitFailure = error
+            return .none
+        case .succeeded, .skipped:
+            return .outOfStep
+        }
+    }
+
+    mutating func removeFirst() -> Entry? { entries.removeFirst() }
+
+    /// Changes a request that is in flight.
+    mutating func update<Result>(_ index: Int, _ body: (inout Request) -> Result) -> Result {
+        entries.update(index) { body(&$0.request) }
+    }
+
+    /// Forgets everything; the connection is gone.
+    mutating func removeAll() -> [Entry] {
+        position = 0
+        isSyncDue = false
+        isSegmentOpen = false
+        commitFailure = nil
+        return entries.removeAll()
+    }
+}

@@ -1,1 +1,0 @@
-// The layer Postgres is being written.

@@ -1,1 +1,0 @@
-// The layer Weaviate is being written.

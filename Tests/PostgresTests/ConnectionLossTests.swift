@@ -1,0 +1,100 @@
+import Postgres
+import Runtime
+import Testing
+
+@Suite("Lost and missing connections")
+struct ConnectionLossTests {
+    private static let endOthers = """
+        SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE application_name = current_setting('application_name')
+          AND pid <> pg_backend_pid()
+        """
+
+    @Test(
+        "a backend that ends mid-flight fails its statement and is replaced",
+        arguments: [true, false])
+    func terminated(isReadOnly: Bool) async throws {
+        var configuration = try TestServer.configuration()
+        configuration.applicationName = "fourfold-loss-\(isReadOnly)"
+        let (error, after) = try await TestServer.run(configuration) { loop, client in
+            let sleeper = Statement("sleeper", "SELECT pg_sleep(30)", isReadOnly: isReadOnly)
+            async let lost = postgresError { _ = try await client.query(sleeper, deadline: .soon) }
+            try await client.withConnection(deadline: .soon) { connection in
+                let isRunning = try await loop.waits {
+                    try await connection.query(
+                        Statement(
+                            unnamed: """
+                                SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'
+                                  AND application_name = current_setting('application_name')
+                                """)
+                    ).rowCount == 1
+                }
+                #expect(isRunning)
+                try await connection.simple(ConnectionLossTests.endOthers)
+            }
+            let error = await lost
+            return (error, try await client.value("SELECT 'again'"))
+        }
+        guard case .connectionLost(let mayHaveBeenApplied) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(mayHaveBeenApplied == !isReadOnly)
+        #expect(after == "again")
+    }
+
+    @Test("an idle exclusive connection that the server closed is not handed out")
+    func idleLost() async throws {
+        var configuration = try TestServer.configuration()
+        configuration.applicationName = "fourfold-idle-loss"
+        let value = try await TestServer.run(configuration) { loop, client in
+            try await client.withConnection(deadline: .soon) { first in
+                let backend = try await client.withConnection(deadline: .soon) { second in
+                    try await second.query(Statement(unnamed: "SELECT pg_backend_pid()"))
+                        .int(0, 0)
+                }
+                try await first.simple(ConnectionLossTests.endOthers)
+                let activity = Statement(
+                    unnamed: "SELECT FROM pg_stat_activity WHERE pid = $1")
+                let isGone = try await loop.waits {
+                    try await first.query(activity, [.int(backend ?? 0)]).rowCount == 0
+                }
+                #expect(isGone)
+            }
+            return try await client.withConnection(deadline: .soon) { connection in
+                try await loop.sleep(for: .milliseconds(50))
+                return try await connection.query(Statement(unnamed: "SELECT 2")).int(0, 0)
+            }
+        }
+        #expect(value == 2)
+    }
+
+    @Test(
+        "an unreachable server fails callers at once, with the time of the next attempt",
+        arguments: [
+            "host=127.0.0.1 port=1", "host=localhost port=1", "host=/nowhere port=1",
+            "host=no-such-host.invalid", "not a connection string",
+        ])
+    func unreachable(_ connectionString: String) async throws {
+        let configuration = PostgresConfiguration(connectionString: connectionString)
+        let errors = try await TestServer.run(configuration) { loop, client in
+            var errors: [PostgresError?] = []
+            errors.append(await postgresError { _ = try await client.value("SELECT 1") })
+            errors.append(
+                await postgresError {
+                    _ = try await client.write(Statement(unnamed: "SELECT 1"), deadline: .soon)
+                })
+            errors.append(
+                await postgresError { try await client.withConnection(deadline: .soon) { _ in } })
+            #expect(client.lastConnectFailure?.message.isEmpty == false)
+            return errors
+        }
+        for error in errors {
+            guard case .unreachable(let retryAfter) = error else {
+                Issue.record("\(String(describing: error))")
+                continue
+            }
+            #expect(retryAfter <= .seconds(5))
+        }
+    }
+}

@@ -1,0 +1,221 @@
+"""Life and death of scripts/up: nothing it starts outlives it, whatever ends it."""
+
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+START_SECONDS_MAX = 120
+STOP_SECONDS_MAX = 60
+
+
+def is_alive(pid):
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rsplit(") ", 1)[1][0] != "Z"
+
+
+def wait_for(predicate, seconds, what):
+    deadline = time.monotonic() + seconds
+    while not predicate():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+class Copy:
+    """One copy of the system: a run folder and ports of its own."""
+
+    def __init__(self, folder):
+        folder.chmod(0o755)
+        self.run_dir = folder / "run"
+        self.output = folder / "output"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            # Below the range that the kernel hands out, so that nobody takes them meanwhile.
+            base = 10000 + probe.getsockname()[1] % 9000
+        self.url = f"http://127.0.0.1:{base}"
+        keep = {name: value for name, value in os.environ.items()
+                if not name.startswith("FOURFOLD_")}
+        self.environment = keep | {
+            "FOURFOLD_RUN_DIR": str(self.run_dir), "FOURFOLD_PORT_BASE": str(base),
+            "FOURFOLD_BINARY": os.environ["FOURFOLD_TEST_BINARY"]}
+        self.up_process = None
+
+    def run(self, *command):
+        return subprocess.run(
+            [ROOT / command[0], *command[1:]], env=self.environment, capture_output=True,
+            text=True, timeout=START_SECONDS_MAX)
+
+    def up(self):
+        """scripts/up in the foreground, until it says that it is up."""
+        with open(self.output, "wb") as output:
+            self.up_process = subprocess.Popen(
+                [ROOT / "scripts/up"], env=self.environment, stdout=output,
+                stderr=subprocess.STDOUT, start_new_session=True,
+                # A suite that runs in the background ignores it, and children inherit that.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        wait_for(lambda: "Ctrl-C stops it" in self.output.read_text()
+                 or self.up_process.poll() is not None, START_SECONDS_MAX, "up is not up")
+        assert self.up_process.poll() is None, self.output.read_text()
+
+    def pids(self):
+        return {path.name: int(path.read_text().split()[0])
+                for path in (self.run_dir / "pids").iterdir()}
+
+    def answers(self):
+        try:
+            with urllib.request.urlopen(f"{self.url}/health/ready", timeout=5) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+
+@pytest.fixture
+def make_copy(tmp_path_factory):
+    copies = []
+
+    def make():
+        # The parents of pytest's folders are private, and PostgreSQL's user must get in.
+        folder = tmp_path_factory.mktemp("copy")
+        for parent in [folder, *folder.parents][:3]:
+            parent.chmod(parent.stat().st_mode | 0o011)
+        copies.append(Copy(folder))
+        return copies[-1]
+
+    yield make
+    for each in copies:
+        if each.up_process and each.up_process.poll() is None:
+            each.up_process.kill()
+        each.run("scripts/down", "--wipe")
+
+
+def ends_with_all_its_children(copy, stop):
+    copy.up()
+    assert copy.answers()
+    pids = copy.pids()
+    assert set(pids) == {"up", "postgres", "redis", "gateway"}
+    stop(copy.up_process)
+    copy.up_process.wait(STOP_SECONDS_MAX)
+    wait_for(lambda: not any(map(is_alive, pids.values())), STOP_SECONDS_MAX,
+             f"some of {pids} are still alive")
+
+
+def test_ctrl_c_stops_everything_in_order(make_copy):
+    copy = make_copy()
+    # The terminal sends the signal to the whole foreground group.
+    ends_with_all_its_children(copy, lambda up: os.killpg(up.pid, signal.SIGINT))
+    assert copy.up_process.returncode == 130
+    log = (copy.run_dir / "log/postgres.log").read_text()
+    # The gateway went before its store: it never saw a lost connection.
+    assert "terminating connection due to administrator command" not in log
+    assert copy.pids() == {}
+
+
+def test_kill_9_leaves_no_orphan(make_copy):
+    ends_with_all_its_children(make_copy(), lambda up: up.kill())
+
+
+def test_terminate(make_copy):
+    copy = make_copy()
+    ends_with_all_its_children(copy, lambda up: up.terminate())
+    assert copy.up_process.returncode == 143
+
+
+def test_a_dead_server_ends_everything_with_an_error(make_copy):
+    copy = make_copy()
+    ends_with_all_its_children(copy, lambda up: os.kill(copy.pids()["redis"], signal.SIGKILL))
+    assert copy.up_process.returncode == 2
+    assert "redis ended by itself" in copy.output.read_text()
+
+
+def test_detached_restarts_what_died_and_keeps_the_data(make_copy):
+    copy = make_copy()
+    first = copy.run("scripts/up", "--detach")
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.count("  curl ") == 3
+    before = copy.pids()
+    started = time.monotonic()
+    assert copy.run("scripts/up", "--detach").returncode == 0
+    assert time.monotonic() - started < 10
+    assert copy.pids() == before
+    os.kill(before["redis"], signal.SIGKILL)
+    assert copy.run("scripts/up", "--detach").returncode == 0
+    after = copy.pids()
+    assert after["redis"] != before["redis"] and after["postgres"] == before["postgres"]
+    marker = copy.run_dir / "postgres/data/PG_VERSION"
+    made = marker.stat().st_mtime_ns
+    assert copy.run("scripts/down").returncode == 0
+    assert not any(map(is_alive, after.values()))
+    assert not copy.answers()
+    assert copy.run("scripts/up", "--detach").returncode == 0
+    assert copy.answers() and marker.stat().st_mtime_ns == made
+    assert copy.run("scripts/down", "--wipe").returncode == 0
+    assert not copy.run_dir.exists()
+
+
+def test_two_copies_side_by_side(make_copy):
+    one, two = make_copy(), make_copy()
+    one.up()
+    two.up()
+    assert one.answers() and two.answers()
+    one.up_process.terminate()
+    one.up_process.wait(STOP_SECONDS_MAX)
+    assert two.answers() and not one.answers()
+    # A second script in the same folder is refused and disturbs nothing.
+    refused = two.run("scripts/up")
+    assert refused.returncode == 2 and "another scripts/up" in refused.stderr
+    assert two.answers()
+
+
+def test_down_stops_a_copy_in_the_foreground(make_copy):
+    copy = make_copy()
+    copy.up()
+    pids = copy.pids()
+    assert copy.run("scripts/down").returncode == 0
+    assert not any(map(is_alive, pids.values()))
+
+
+def test_a_reused_pid_is_not_killed(make_copy):
+    copy = make_copy()
+    assert copy.run("scripts/up", "--detach").returncode == 0
+    assert copy.run("scripts/down").returncode == 0
+    innocent = subprocess.Popen(["sleep", "60"])
+    try:
+        (copy.run_dir / "pids/redis").write_text(f"{innocent.pid} another-boot.1\n")
+        assert copy.run("scripts/down").returncode == 0
+        assert innocent.poll() is None
+    finally:
+        innocent.kill()
+        innocent.wait()
+
+
+def test_environment_file(make_copy):
+    copy = make_copy()
+    assert copy.run("scripts/up", "--detach").returncode == 0
+    path = copy.run_dir / "env"
+    assert path.stat().st_mode & 0o077 == 0
+    names = [line.split("=")[0] for line in path.read_text().splitlines()]
+    assert names == ["GATEWAY_URL", "DATABASE_URL", "REDIS_URL", "NEO4J_URL", "WEAVIATE_URL",
+                     "EMBEDDINGS_URL"]
+    shown = subprocess.run(
+        ["sh", "-c", f'. "{path}"; psql -Atc "SELECT current_user" "$DATABASE_URL"'],
+        capture_output=True, text=True, check=True)
+    assert shown.stdout == "fourfold\n"
+
+
+def test_a_port_that_is_taken_is_named(make_copy):
+    copy = make_copy()
+    with socket.socket() as blocker:
+        blocker.bind(("127.0.0.1", int(copy.url.rsplit(":", 1)[1])))
+        blocker.listen()
+        refused = copy.run("scripts/up", "--detach")
+    assert refused.returncode == 2 and "FOURFOLD_PORT=" in refused.stderr
+    assert copy.pids() == {}
