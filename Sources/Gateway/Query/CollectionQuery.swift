@@ -16,6 +16,12 @@ struct CollectionQuery: Sendable {
     /// Filters and order as they were sent: a cursor is valid for these only.
     var identity = ""
 
+    /// Nothing but `select` is asked for.
+    var isSelectionOnly: Bool {
+        filters.isEmpty && order.isEmpty && limit == nil && offset == nil && cursor == nil
+            && columns == nil && conflictColumns == nil
+    }
+
     /// Names of parameters that are never columns.
     static let reservedNames: Set<String> = [
         "select", "order", "limit", "offset", "cursor", "columns", "on_conflict", "and", "or",
