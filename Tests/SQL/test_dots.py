@@ -35,38 +35,55 @@ class TestRelationships:
         relationship = dots.relate("RELATED_TO", a, b)
         row = db.execute(
             "SELECT user_id, from_entity, to_entity FROM dots.relationships"
-            " WHERE relationship_id = %s", [relationship]).fetchone()
+            " WHERE relationship_id = %s",
+            [relationship],
+        ).fetchone()
         assert row == (user, "concepts", "memories")
 
     @pytest.mark.parametrize("kind", ["CREATED", "EXPERIENCED", "NO_SUCH_TYPE"])
     def test_types_that_cannot_be_written(self, db, dots, kind):
         user = dots.user()
         a = dots.concept(user, "a")
-        refused(db, "FF422",
-                "INSERT INTO dots.relationships (type, from_id, to_id) VALUES (%s, %s, %s)",
-                [kind, user, a])
+        refused(
+            db,
+            "FF422",
+            "INSERT INTO dots.relationships (type, from_id, to_id) VALUES (%s, %s, %s)",
+            [kind, user, a],
+        )
 
     @pytest.mark.parametrize("kind", ["TAGGED_WITH", "HAPPENED_AT", "INVOLVES"])
     def test_types_that_point_to_one_entity(self, db, dots, kind):
         user = dots.user()
-        refused(db, "FF422",
-                "INSERT INTO dots.relationships (type, from_id, to_id) VALUES (%s, %s, %s)",
-                [kind, dots.concept(user, "a"), dots.concept(user, "b")])
+        refused(
+            db,
+            "FF422",
+            "INSERT INTO dots.relationships (type, from_id, to_id) VALUES (%s, %s, %s)",
+            [kind, dots.concept(user, "a"), dots.concept(user, "b")],
+        )
 
     def test_both_ends_exist_and_have_the_owner(self, db, dots):
         mine, other = dots.user(), dots.user()
         a, theirs = dots.concept(mine, "a"), dots.concept(other, "a")
-        insert = ("INSERT INTO dots.relationships (type, from_id, to_id)"
-                  " VALUES ('RELATED_TO', %s, %s)")
+        insert = (
+            "INSERT INTO dots.relationships (type, from_id, to_id)" " VALUES ('RELATED_TO', %s, %s)"
+        )
         missing = refused(db, "FF421", insert, [a, uuid.uuid4()])
         assert refused(db, "FF421", insert, [a, theirs]) == missing
         assert "starts" in refused(db, "FF421", insert, [uuid.uuid4(), a])
-        refused(db, "FF421",
-                "INSERT INTO dots.relationships (user_id, type, from_id, to_id)"
-                " VALUES (%s, 'RELATED_TO', %s, %s)", [other, a, a])
-        refused(db, "FF421",
-                "INSERT INTO dots.relationships (type, from_id, to_id, to_entity)"
-                " VALUES ('RELATED_TO', %s, %s, 'memories')", [a, a])
+        refused(
+            db,
+            "FF421",
+            "INSERT INTO dots.relationships (user_id, type, from_id, to_id)"
+            " VALUES (%s, 'RELATED_TO', %s, %s)",
+            [other, a, a],
+        )
+        refused(
+            db,
+            "FF421",
+            "INSERT INTO dots.relationships (type, from_id, to_id, to_entity)"
+            " VALUES ('RELATED_TO', %s, %s, 'memories')",
+            [a, a],
+        )
 
     def test_ends_and_owner_are_checked_on_update(self, db, dots):
         mine, other = dots.user(), dots.user()
@@ -103,10 +120,13 @@ class TestRelationships:
         with pytest.raises(psycopg.errors.UniqueViolation):
             dots.memory(user, "m", memory_id=a)
 
-    @pytest.mark.parametrize("isolation, deleting_fails_with, edges_left", [
-        ("READ COMMITTED", [], 0), ("REPEATABLE READ", ["40001"], 1)])
+    @pytest.mark.parametrize(
+        "isolation, deleting_fails_with, edges_left",
+        [("READ COMMITTED", [], 0), ("REPEATABLE READ", ["40001"], 1)],
+    )
     def test_delete_beside_an_insert_of_an_edge_to_it(
-            self, database, db, dots, isolation, deleting_fails_with, edges_left):
+        self, database, db, dots, isolation, deleting_fails_with, edges_left
+    ):
         """Whoever comes first: afterwards no edge hangs in the air."""
         user = dots.user()
         a, b, c = (dots.concept(user, n) for n in "abc")
@@ -131,7 +151,9 @@ class TestRelationships:
 
             thread = threading.Thread(target=run)
             thread.start()
-            waiting = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+            waiting = (
+                "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+            )
             while not one(db, waiting, [other.info.backend_pid]):
                 pass
             one_side.commit()
@@ -159,16 +181,28 @@ class TestOwners:
     def test_messages_belong_to_the_owner_of_their_conversation(self, db, dots):
         mine, other = dots.user(), dots.user()
         talk = dots.insert("conversations", "conversation_id", user_id=mine)
-        refused(db, "23503",
-                "INSERT INTO dots.conversation_messages (conversation_id, user_id, role, content)"
-                " VALUES (%s, %s, 'user', 'x')", [talk, other])
+        refused(
+            db,
+            "23503",
+            "INSERT INTO dots.conversation_messages (conversation_id, user_id, role, content)"
+            " VALUES (%s, %s, 'user', 'x')",
+            [talk, other],
+        )
 
-    @pytest.mark.parametrize("email, fits", [
-        ("ann+journal@example.org", True), ("Ann@Example.ORG", True), ("no-at-sign", False),
-        ("a@b", False)])
+    @pytest.mark.parametrize(
+        "email, fits",
+        [
+            ("ann+journal@example.org", True),
+            ("Ann@Example.ORG", True),
+            ("no-at-sign", False),
+            ("a@b", False),
+        ],
+    )
     def test_email(self, db, email, fits):
-        insert = ("INSERT INTO dots.users (username, email, password_hash, region)"
-                  " VALUES (%s, %s, 'x', 'eu')")
+        insert = (
+            "INSERT INTO dots.users (username, email, password_hash, region)"
+            " VALUES (%s, %s, 'x', 'eu')"
+        )
         if fits:
             db.execute(insert, [email, email])
         else:
@@ -180,12 +214,27 @@ class TestAppendOnly:
         user = dots.user()
         concept = dots.concept(user, "c")
         session = dots.insert("user_sessions", "session_id", user_id=user, device_info="{}")
-        dots.insert("growth_events", "event_id", user_id=user, entity_id=concept,
-                    entity_type="concept", dim_key="self_know", delta=0.1, source="test")
-        dots.insert("user_activity_log", "log_id", user_id=user, activity_type="login",
-                    session_id=session)
-        dots.insert("orb_states", "state_id", user_id=user, visual_state="idle",
-                    emotional_tone="calm", energy_level=0.5)
+        dots.insert(
+            "growth_events",
+            "event_id",
+            user_id=user,
+            entity_id=concept,
+            entity_type="concept",
+            dim_key="self_know",
+            delta=0.1,
+            source="test",
+        )
+        dots.insert(
+            "user_activity_log", "log_id", user_id=user, activity_type="login", session_id=session
+        )
+        dots.insert(
+            "orb_states",
+            "state_id",
+            user_id=user,
+            visual_state="idle",
+            emotional_tone="calm",
+            energy_level=0.5,
+        )
         return user
 
     @pytest.mark.parametrize("table", ["growth_events", "user_activity_log", "orb_states"])
@@ -193,17 +242,22 @@ class TestAppendOnly:
         user = self.history(db, dots)
         refused(db, "FF405", f"DELETE FROM dots.{table}")
         refused(db, "FF405", f"UPDATE dots.{table} SET user_id = user_id")
-        refused(db, "FF405",
-                f"WITH d AS (DELETE FROM dots.{table} RETURNING 1) SELECT count(*) FROM d")
+        refused(
+            db, "FF405", f"WITH d AS (DELETE FROM dots.{table} RETURNING 1) SELECT count(*) FROM d"
+        )
         assert one(db, f"SELECT count(*) FROM dots.{table}") == 1
         assert user
 
     def test_a_trigger_cannot_smuggle_a_delete_in(self, db, dots):
         self.history(db, dots)
-        db.execute("CREATE FUNCTION dots.smuggle() RETURNS trigger LANGUAGE plpgsql AS"
-                   " 'BEGIN DELETE FROM dots.growth_events; RETURN NULL; END'")
-        db.execute("CREATE TRIGGER smuggle AFTER UPDATE ON dots.users"
-                   " FOR EACH ROW EXECUTE FUNCTION dots.smuggle()")
+        db.execute(
+            "CREATE FUNCTION dots.smuggle() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN DELETE FROM dots.growth_events; RETURN NULL; END'"
+        )
+        db.execute(
+            "CREATE TRIGGER smuggle AFTER UPDATE ON dots.users"
+            " FOR EACH ROW EXECUTE FUNCTION dots.smuggle()"
+        )
         refused(db, "FF405", "UPDATE dots.users SET region = 'us'")
 
     def test_a_deleted_session_leaves_the_log(self, db, dots):
@@ -216,31 +270,62 @@ class TestAppendOnly:
         template = dots.insert("challenge_templates", "tpl_id", name="t")
         dots.insert("user_challenges", "ch_id", tpl_id=template, user_id=user)
         talk = dots.insert("conversations", "conversation_id", user_id=user)
-        dots.insert("conversation_messages", "message_id", conversation_id=talk, user_id=user,
-                    role="user", content="x")
+        dots.insert(
+            "conversation_messages",
+            "message_id",
+            conversation_id=talk,
+            user_id=user,
+            role="user",
+            content="x",
+        )
         concept = one(db, "SELECT concept_id FROM dots.concepts WHERE user_id = %s", [user])
         dots.relate("TAGGED_WITH", concept, dots.tag(user, "t"))
-        db.execute("INSERT INTO dots.graph_connections (entity_id, degree) VALUES (%s, 1)", [concept])
+        db.execute(
+            "INSERT INTO dots.graph_connections (entity_id, degree) VALUES (%s, 1)", [concept]
+        )
         db.execute("TRUNCATE fourfold.outbox")
         db.execute("DELETE FROM dots.users WHERE user_id = %s", [user])
-        tables = column(db, """SELECT c.relname FROM pg_class AS c JOIN pg_attribute AS a
+        tables = column(
+            db,
+            """SELECT c.relname FROM pg_class AS c JOIN pg_attribute AS a
             ON a.attrelid = c.oid AND a.attname = 'user_id'
-            WHERE c.relnamespace = 'dots'::regnamespace AND c.relkind = 'r'""")
+            WHERE c.relnamespace = 'dots'::regnamespace AND c.relkind = 'r'""",
+        )
         assert len(tables) == 18
         for table in tables:
-            assert one(db, f"SELECT count(*) FROM dots.{table} WHERE user_id = %s", [user]) == 0, table
+            assert (
+                one(db, f"SELECT count(*) FROM dots.{table} WHERE user_id = %s", [user]) == 0
+            ), table
         assert one(db, "SELECT count(*) FROM dots.entities WHERE owner = %s", [user]) == 0
         assert one(db, "SELECT count(*) FROM dots.growth_events WHERE user_id = %s", [other]) == 1
         gone = set(column(db, "SELECT DISTINCT entity FROM fourfold.outbox WHERE op = 'd'"))
-        assert gone == {"users", "concepts", "tags", "relationships", "growth-events", "challenges",
-                        "conversations", "messages", "orb-states", "activity-log"}
+        assert gone == {
+            "users",
+            "concepts",
+            "tags",
+            "relationships",
+            "growth-events",
+            "challenges",
+            "conversations",
+            "messages",
+            "orb-states",
+            "activity-log",
+        }
 
 
 class TestGrowth:
     def grow(self, dots, user, entity, kind="concept", **deltas):
         for dim, delta in deltas.items():
-            dots.insert("growth_events", "event_id", user_id=user, entity_id=entity,
-                        entity_type=kind, dim_key=dim, delta=delta, source="test")
+            dots.insert(
+                "growth_events",
+                "event_id",
+                user_id=user,
+                entity_id=entity,
+                entity_type=kind,
+                dim_key=dim,
+                delta=delta,
+                source="test",
+            )
 
     def test_profile_follows_the_events_exactly(self, db, dots):
         user = dots.user()
@@ -278,7 +363,8 @@ class TestGrowth:
         kept = db.execute(
             "INSERT INTO dots.graph_connections (entity_id, degree) SELECT id, 3"
             " FROM unnest(%s::uuid[]) AS id RETURNING entity_id, entity_type, user_id",
-            [[concept, uuid.uuid4()]]).fetchall()
+            [[concept, uuid.uuid4()]],
+        ).fetchall()
         assert kept == [(concept, "concept", user)]
         assert one(db, "SELECT count(*) FROM dots.neo4j_connection_stats") == 1
 
@@ -295,7 +381,8 @@ class TestGrowth:
                         "INSERT INTO dots.growth_events (user_id, entity_id, entity_type, dim_key,"
                         " delta, source) SELECT u, c, 'concept', 'self_know', 0.1, 'test'"
                         " FROM unnest(%s::uuid[], %s::uuid[]) AS t(u, c)",
-                        [order, [concepts[u] for u in order]])
+                        [order, [concepts[u] for u in order]],
+                    )
             except psycopg.Error as error:
                 failures.append(error)
 

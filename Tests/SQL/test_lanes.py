@@ -127,7 +127,10 @@ def test_truncate_makes_every_key_pending(lab):
 
 def test_status_counts_to_a_bound(lab):
     lane = Lane(lab, pack="lab")
-    status = "SELECT pending, lag_seconds, is_led, leader, parked FROM fourfold.lane_status('lab', 'graph', 50)"
+    status = (
+        "SELECT pending, lag_seconds, is_led, leader, parked"
+        " FROM fourfold.lane_status('lab', 'graph', 50)"
+    )
     assert lab.execute(status).fetchone() == (0, 0.0, True, "test", 0)
     lab.execute("INSERT INTO lab.words SELECT generate_series(1, 30)")
     assert lab.execute(status).fetchone()[0] == 30

@@ -8,8 +8,11 @@ from conftest import ROOT, one, pack_text
 
 PACK = json.loads(pack_text())
 CYPHER = "\n".join(
-    line for file in sorted((ROOT / "cypher" / "dots").glob("*.cypher"))
-    for line in file.read_text().splitlines() if not line.startswith("//"))
+    line
+    for file in sorted((ROOT / "cypher" / "dots").glob("*.cypher"))
+    for line in file.read_text().splitlines()
+    if not line.startswith("//")
+)
 
 
 def test_every_label_is_constrained_and_every_type_indexed():
@@ -32,11 +35,23 @@ def test_a_vector_view_gives_the_properties_of_its_class(db, dots, name):
     user = dots.user()
     dots.concept(user, "c", description="d")
     dots.memory(user, "m", occurred_at="2026-01-02T03:04:05+02:00")
-    dots.insert("derived_artifacts", "artifact_id", user_id=user, title="a", description="d",
-                artifact_type="poem")
+    dots.insert(
+        "derived_artifacts",
+        "artifact_id",
+        user_id=user,
+        title="a",
+        description="d",
+        artifact_type="poem",
+    )
     talk = dots.insert("conversations", "conversation_id", user_id=user)
-    dots.insert("conversation_messages", "message_id", conversation_id=talk, user_id=user,
-                role="user", content="x")
+    dots.insert(
+        "conversation_messages",
+        "message_id",
+        conversation_id=talk,
+        user_id=user,
+        role="user",
+        content="x",
+    )
     shown = one(db, f"SELECT properties FROM dots.{PACK['vectors'][name]['view']}")
     assert set(shown) == set(properties)
     kinds = {"text": str, "uuid": str, "date": str, "int": int, "text[]": list, "uuid[]": list}

@@ -99,7 +99,8 @@ CREATE TABLE dots.relationships (
 COMMENT ON TABLE dots.relationships IS 'Edges of the knowledge graph';
 COMMENT ON COLUMN dots.relationships.user_id IS 'The owner of both ends; may be left out';
 COMMENT ON COLUMN dots.relationships.type IS
-    'RELATED_TO, PART_OF, REFERENCES, EVOLVED_FROM, HAPPENED_AT, INVOLVES, TAGGED_WITH, INSPIRED_BY, CONTRADICTS or SUPPORTS';
+    'RELATED_TO, PART_OF, REFERENCES, EVOLVED_FROM, HAPPENED_AT, INVOLVES, TAGGED_WITH, '
+    'INSPIRED_BY, CONTRADICTS or SUPPORTS';
 COMMENT ON COLUMN dots.relationships.from_entity IS 'Entity of from_id; may be left out';
 COMMENT ON COLUMN dots.relationships.to_entity IS 'Entity of to_id; may be left out';
 CREATE INDEX idx_relationships_user ON dots.relationships (user_id, created_at);

@@ -66,7 +66,8 @@ BEGIN
             fourfold.extra_columns_sql('old_rows', extra));
         -- On one side only where the key changed: that row left, or came.
         both_columns := format(
-            'CASE WHEN old_rows.%1$I IS NULL THEN %2$s WHEN new_rows.%1$I IS NULL THEN %3$s ELSE %3$s || %2$s END',
+            'CASE WHEN old_rows.%1$I IS NULL THEN %2$s WHEN new_rows.%1$I IS NULL THEN %3$s '
+            'ELSE %3$s || %2$s END',
             key_column, new_columns, old_columns);
     END IF;
     IF owner_column IS NOT NULL THEN
@@ -84,7 +85,8 @@ BEGIN
     ELSIF TG_OP = 'UPDATE' THEN
         %2$s
         SELECT %3$L, %4$L, coalesce(new_rows.%5$I::text, old_rows.%5$I::text),
-            CASE WHEN old_rows.%5$I IS NULL THEN 'i' WHEN new_rows.%5$I IS NULL THEN 'd' ELSE 'u' END::"char",
+            CASE WHEN old_rows.%5$I IS NULL THEN 'i' WHEN new_rows.%5$I IS NULL THEN 'd'
+                ELSE 'u' END::"char",
             %8$s, coalesce(%9$s, %10$s), %11$s
         FROM old_rows FULL JOIN new_rows ON old_rows.%5$I::text = new_rows.%5$I::text
         WHERE old_rows.%5$I IS NULL OR new_rows.%5$I IS NULL OR old_rows *<> new_rows;

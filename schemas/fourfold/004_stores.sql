@@ -62,7 +62,8 @@ CREATE INDEX entity_vectors_by_owner ON fourfold.entity_vectors (pack, class, ow
 CREATE INDEX entity_vectors_text ON fourfold.entity_vectors USING gin (text_search);
 COMMENT ON COLUMN fourfold.entity_vectors.text_hash IS
     'Hash of the embedded text: equal hash, model and version need no new embedding';
-COMMENT ON COLUMN fourfold.entity_vectors.embedding IS 'Of unit length: the cosine is the dot product';
+COMMENT ON COLUMN fourfold.entity_vectors.embedding IS
+    'Of unit length: the cosine is the dot product';
 
 -- Dot product of two vectors of the same width; the exact search where pgvector is not installed.
 CREATE FUNCTION fourfold.dot(a real[], b real[]) RETURNS double precision
