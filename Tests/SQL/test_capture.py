@@ -170,6 +170,8 @@ def test_install_again_changes_nothing_and_locks_nothing(words, database):
     words.execute("SET lock_timeout = '2s'")
     assert install(words) is False
     writer.rollback()
+    words.execute("SET search_path = lab")
+    assert install(words) is False
     assert install(words, extra=["word", "owner"]) is True
     assert captured(words) == [("r", None)]
 

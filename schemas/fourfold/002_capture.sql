@@ -186,14 +186,15 @@ END $$;
 
 -- Captures the changes of one table for one entity: outbox triggers, an owner that cannot change,
 -- and the append-only guard. Run again at each migrate: a table whose capture is as it should be
--- is not locked. Answers whether something changed. A table captured for the first time gets a
--- resynchronise marker, because rows may be there already.
+-- is not locked (the fixed search_path makes names print alike for every caller). Answers whether
+-- something changed; then a marker makes the lanes resynchronise the entity, because of rows that
+-- were there already, or that were written while a trigger was missing.
 CREATE FUNCTION fourfold.install_capture(
     p_pack text, p_entity text, p_schema text, p_table text, p_key_column text,
     p_owner_column text DEFAULT NULL, p_extra_columns text[] DEFAULT '{}',
     p_append_only boolean DEFAULT false
 ) RETURNS boolean
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     source constant regclass := to_regclass(format('%I.%I', p_schema, p_table));
     capture_name constant text := fourfold.generated_name('capture', p_pack, p_entity);
