@@ -71,7 +71,7 @@ package struct CypherStatements: Sendable {
 
     // MARK: Writes
 
-    /// Rows `{id, owner, properties, points}`. Returns the number of rows; 0 if the fence refused.
+    /// Rows `{id, owner, properties}`. Returns the number of rows; 0 if the fence refused.
     package func upsertNodes(_ node: NodeProjection) throws(CypherIdentifierError) -> String {
         let label = try CypherIdentifier.quoted(node.label)
         var text =
@@ -86,9 +86,12 @@ package struct CypherStatements: Sendable {
             let name = try CypherIdentifier.quoted(property)
             text += ", n.\(name) = datetime(row.properties.\(name))"
         }
-        for property in node.pointProperties {
-            let name = try CypherIdentifier.quoted(property)
-            text += ", n.\(name) = point(row.points.\(name))"
+        for point in node.points {
+            let name = try CypherIdentifier.quoted(point.name)
+            let longitude = try CypherIdentifier.quoted(point.longitude)
+            let latitude = try CypherIdentifier.quoted(point.latitude)
+            text += ", n.\(name) = point({longitude: row.properties.\(longitude), "
+            text += "latitude: row.properties.\(latitude)})"
         }
         return text + "\nRETURN count(*) AS written"
     }
