@@ -65,6 +65,20 @@ struct GraphCypher: Sendable {
         self.setNames = setNames
     }
 
+    /// Revision and time of an edge whose row is an entity of its own.
+    func edgeState(anchor entity: String, _ graph: GraphProjection) -> String {
+        let branches = graph.edges.filter { $0.anchorPath == entity }.flatMap { set in
+            set.types.compactMap { type -> String? in
+                guard let quoted = try? CypherIdentifier.quoted(type) else { return nil }
+                return """
+                    MATCH ()-[r:\(quoted) {anchor: $key}]->()
+                    RETURN r.revision AS revision, toString(r.applied_at) AS applied_at
+                    """
+            }
+        }
+        return branches.joined(separator: "\nUNION\n")
+    }
+
     /// The listing of a sweep; its name ends in the type where it lists edges.
     func storeKeys(_ step: ResyncStep) -> String {
         switch step.parts {

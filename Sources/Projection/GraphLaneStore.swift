@@ -19,7 +19,8 @@ package final class GraphLaneStore: LaneStore, @unchecked Sendable {
     let postgres: PostgresClient
     let cypher: GraphCypher
     let views: GraphViewStatements
-    private var isSchemaDone = false
+    /// The store whose schema was made.
+    private var preparedStore: String?
 
     /// What was read of a chunk, in the order in which it is written.
     package struct Work: Sendable {
@@ -50,7 +51,8 @@ package final class GraphLaneStore: LaneStore, @unchecked Sendable {
     package func identify(
         deadline: Deadline
     ) async throws(LaneError) -> (identity: String, revision: Int64) {
-        try await makeSchema(deadline: deadline)
+        // The fence's constraint comes first: two processes may make the fence at the same time.
+        if preparedStore == nil { try await makeSchema(deadline: deadline) }
         let result = try await run(
             CypherStatements.identifyStore, cypher.parameters(), .write, deadline)
         guard let row = result.rows.elements.first(where: { _ in true }) else {
@@ -60,6 +62,8 @@ package final class GraphLaneStore: LaneStore, @unchecked Sendable {
         guard cells.count == 2, let store = cells[0].string, let revision = cells[1].int else {
             throw .store(code: "invalid_response", mayHaveBeenApplied: false)
         }
+        if let preparedStore, preparedStore != store { try await makeSchema(deadline: deadline) }
+        preparedStore = store
         return ("neo4j:\(store)", revision)
     }
 
@@ -72,15 +76,13 @@ package final class GraphLaneStore: LaneStore, @unchecked Sendable {
         if Array(row.elements).last?.int != permit.revision { throw .leaseLost }
     }
 
-    /// Constraints and indexes, once for each connection of the lane.
+    /// Constraints and indexes. Idempotent.
     private func makeSchema(deadline: Deadline) async throws(LaneError) {
-        if isSchemaDone { return }
         do throws(Neo4jError) {
             try await neo4j.applySchema(cypher.schema, deadline: deadline)
         } catch {
             throw LaneError(error)
         }
-        isSchemaDone = true
     }
 
     // MARK: Reading

@@ -24,8 +24,7 @@ struct GraphViewStatements: Sendable {
         for node in graph.nodes {
             let view = qualified(pack.name, node.view)
             nodes[node.label] = Statement(
-                "graph_nodes", GraphViewStatements.nodesSQL(view, node.pointProperties),
-                isReadOnly: true)
+                "graph_nodes", GraphViewStatements.nodesSQL(view), isReadOnly: true)
             let parts = LaneChunk.Parts.nodes(label: node.label)
             upserts.append(
                 ResyncStep(
@@ -61,26 +60,18 @@ struct GraphViewStatements: Sendable {
         resyncSteps = upserts + sweeps
     }
 
-    private static func nodesSQL(_ view: String, _ points: [String]) -> String {
-        let names = points.map(quoteSQLLiteral).joined(separator: ", ")
-        let properties = points.isEmpty ? "properties" : "properties - ARRAY[\(names)]"
-        let pointRows =
-            points.isEmpty
-            ? ""
-            : ", 'points', jsonb_build_object("
-                + points.map { "\(quoteSQLLiteral($0)), properties -> \(quoteSQLLiteral($0))" }
-                .joined(separator: ", ") + ")"
-        return """
-            WITH found AS MATERIALIZED (
-                SELECT v.key::text AS key, v.owner::text AS owner, v.properties
-                FROM \(view) AS v WHERE v.key = ANY ($1))
-            SELECT count(*),
-                coalesce(json_agg(json_build_object('id', key, 'owner', owner,
-                    'properties', \(properties)\(pointRows)) ORDER BY key), '[]')::text,
-                (SELECT coalesce(json_agg(k ORDER BY k), '[]')::text
-                 FROM unnest($2::text[]) AS k WHERE k NOT IN (SELECT key FROM found))
-            FROM found
-            """
+    private static func nodesSQL(_ view: String) -> String {
+        """
+        WITH found AS MATERIALIZED (
+            SELECT v.key::text AS key, v.owner::text AS owner, v.properties
+            FROM \(view) AS v WHERE v.key = ANY ($1))
+        SELECT count(*),
+            coalesce(json_agg(json_build_object(
+                'id', key, 'owner', owner, 'properties', properties) ORDER BY key), '[]')::text,
+            (SELECT coalesce(json_agg(k ORDER BY k), '[]')::text
+             FROM unnest($2::text[]) AS k WHERE k NOT IN (SELECT key FROM found))
+        FROM found
+        """
     }
 
     private static func edgesSQL(_ view: String, _ types: String) -> String {

@@ -22,6 +22,7 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
         self.configuration = configuration
         var rules: [String: [(target: String, statement: Statement)]] = [:]
         for rule in pack.dirtyRules where store.entities.contains(rule.targetPath) {
+            if let lanes = rule.lanes, !lanes.contains(store.name.rawValue) { continue }
             let statement = Statement(
                 "lane_dirty_\(rule.sourcePath)",
                 """

@@ -22,20 +22,20 @@ final class ProjectionFixture: @unchecked Sendable {
     let weaviate: WeaviateClient
     let http: HTTPClient
 
-    private init(loop: EventLoop, postgres: PostgresClient) {
+    private init(loop: EventLoop, postgres: PostgresClient) throws {
         self.loop = loop
         self.postgres = postgres
         http = HTTPClient(loop: loop)
         neo4j = Neo4jClient(
             client: http,
             configuration: Neo4jConfiguration(
-                url: storeURL("FOURFOLD_TEST_NEO4J_URL"),
+                url: try storeURL("FOURFOLD_TEST_NEO4J_URL"),
                 user: environment("FOURFOLD_TEST_NEO4J_USER"),
                 password: environment("FOURFOLD_TEST_NEO4J_PASSWORD") ?? ""))
         weaviate = WeaviateClient(
             client: http,
             configuration: WeaviateConfiguration(
-                url: storeURL("FOURFOLD_TEST_WEAVIATE_URL"),
+                url: try storeURL("FOURFOLD_TEST_WEAVIATE_URL"),
                 apiKey: environment("FOURFOLD_TEST_WEAVIATE_API_KEY")))
     }
 
@@ -44,8 +44,8 @@ final class ProjectionFixture: @unchecked Sendable {
         _ body: @escaping @Sendable (ProjectionFixture) async throws -> Void
     ) async throws {
         let database = "fourfold_projection_\(UInt32.random(in: 0 ... .max))"
+        let url = try storeURL("FOURFOLD_TEST_DATABASE_URL")
         let result = await onLoop { loop -> Result<Void, any Error> in
-            let url = storeURL("FOURFOLD_TEST_DATABASE_URL")
             let admin = PostgresClient(
                 loop: loop, configuration: PostgresConfiguration(connectionString: url))
             defer { admin.close() }
@@ -55,7 +55,7 @@ final class ProjectionFixture: @unchecked Sendable {
                     loop: loop,
                     configuration: PostgresConfiguration(
                         connectionString: replaceDatabase(url, database)))
-                let fixture = ProjectionFixture(loop: loop, postgres: postgres)
+                let fixture = try ProjectionFixture(loop: loop, postgres: postgres)
                 let outcome: Result<Void, any Error>
                 do {
                     try await fixture.prepare()
@@ -113,8 +113,15 @@ final class ProjectionFixture: @unchecked Sendable {
             'userId', t.owner, 'name', t.name) || t.extra AS properties, t.name AS text
         FROM ptest.things AS t;
         CREATE TABLE ptest.connections (
-            entity_id uuid PRIMARY KEY, entity_type text NOT NULL, degree bigint NOT NULL,
-            by_type jsonb NOT NULL, exported_at timestamptz NOT NULL);
+            entity_id uuid PRIMARY KEY, degree bigint NOT NULL, by_type jsonb NOT NULL,
+            exported_at timestamptz NOT NULL);
+        CREATE FUNCTION ptest.known() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RETURN CASE WHEN EXISTS (SELECT FROM ptest.things WHERE id = NEW.entity_id)
+                THEN NEW END;
+        END $$;
+        CREATE TRIGGER known BEFORE INSERT ON ptest.connections
+            FOR EACH ROW EXECUTE FUNCTION ptest.known();
         SELECT fourfold.install_capture('ptest', 'things', 'ptest', 'things', 'id', 'owner');
         SELECT fourfold.install_capture('ptest', 'tags', 'ptest', 'tags', 'id');
         SELECT fourfold.install_capture(
@@ -170,9 +177,8 @@ final class ProjectionFixture: @unchecked Sendable {
                         """),
             ],
             export: ConnectionsExportRule(
-                table: "connections", excludedTypes: ["PTEST_FAR"],
-                entityTypes: [("things", "thing")]),
-            captures: [])
+                table: "connections", keyColumn: "entity_id", excludedTypes: ["PTEST_FAR"]),
+            cypher: [], document: [])
     }
 }
 
