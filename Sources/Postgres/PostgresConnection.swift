@@ -35,6 +35,12 @@ package final class PostgresConnection: @unchecked Sendable {
         var interruption: PostgresError?
         var cancel: StatementCancel?
         var graceTimer: LoopTimer?
+        var repeatTimer: LoopTimer?
+
+        func stopTimers() {
+            graceTimer?.cancel()
+            repeatTimer?.cancel()
+        }
     }
 
     init(session: Session, loop: EventLoop, parameters: ParameterBuffer, cancelGrace: Duration) {
@@ -137,8 +143,15 @@ package final class PostgresConnection: @unchecked Sendable {
 
     func beginLease(deadline: Deadline) {
         self.deadline = deadline
+        startDeadlineTimer()
+    }
+
+    private func startDeadlineTimer() {
         deadlineTimer = loop.schedule(after: deadline.boundedRemaining) { [self] in
             deadlineTimer = nil
+            // The loop's clock stands still during a turn, so that a timer set late in a long one
+            // fires early.
+            guard deadline.hasPassed else { return startDeadlineTimer() }
             interrupt(.timedOut(mayHaveBeenApplied: false))
             writer.take()?.resume()
         }
@@ -258,7 +271,7 @@ package final class PostgresConnection: @unchecked Sendable {
         guard let ended = operation, ended.isAnswered, ended.cancel == nil else { return }
         guard let latest = ended.latest else { return lose() }
         operation = nil
-        ended.graceTimer?.cancel()
+        ended.stopTimers()
         if let interruption = ended.interruption, case .failure(.server(let error)) = latest,
             error.isQueryCanceled
         {
@@ -277,12 +290,25 @@ package final class PostgresConnection: @unchecked Sendable {
         else { return }
         operation?.interruption = reason
         startGraceTimer()
+        sendCancel(current.id)
+    }
+
+    private func sendCancel(_ id: UInt64) {
         let cancel = StatementCancel(loop: loop, session: session) { [self] in
             operation?.cancel = nil
             finishIfAnswered()
+            if operation?.id == id { cancelAgain(id) }
         }
         operation?.cancel = cancel
         cancel.start()
+    }
+
+    /// A cancel that overtakes its statement is ignored by the server, so it is repeated.
+    private func cancelAgain(_ id: UInt64) {
+        operation?.repeatTimer = loop.schedule(after: cancelGrace / 8) { [self] in
+            guard operation?.id == id, operation?.isAnswered == false else { return }
+            sendCancel(id)
+        }
     }
 
     private func startGraceTimer() {
@@ -299,7 +325,7 @@ package final class PostgresConnection: @unchecked Sendable {
         deadlineTimer = nil
         if let ended = operation.take() {
             ended.cancel?.abandon()
-            ended.graceTimer?.cancel()
+            ended.stopTimers()
             ended.caller?.resume(returning: .failure(lossError(ended)))
         }
         writer.take()?.resume()
