@@ -49,7 +49,7 @@ extension HTTPConnection {
         switch response.body {
         case .empty, .stream: writeParts(HTTPConnection.nothing)
         case .bytes(let bytes): bytes.withUnsafeBytes(writeParts)
-        case .foreign(let foreign): withExtendedLifetime(foreign.owner) { writeParts(foreign.bytes) }
+        case .foreign(let memory): withExtendedLifetime(memory.owner) { writeParts(memory.bytes) }
         }
     }
 

@@ -242,6 +242,8 @@ final class HTTPConnection: @unchecked Sendable {
         server.errorCount += 1
         isKeepAlive = false
         phase = .finishing
+        uncountBody()
+        parser.dropRequest()
         sendLast(server.makeErrorResponse(error))
     }
 

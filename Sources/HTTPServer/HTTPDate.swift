@@ -18,5 +18,7 @@ package enum HTTPDate {
         return "\(day) \(month) \(clock.joined(separator: ":")) GMT"
     }
 
-    private static func twoDigits(_ number: CInt) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    private static func twoDigits(_ number: CInt) -> String {
+        number < 10 ? "0\(number)" : "\(number)"
+    }
 }

@@ -5,7 +5,7 @@ package enum HTTPListenAddress: Sendable, Hashable, CustomStringConvertible {
     /// A socket in the file system.
     case unix(path: String)
 
-    /// Reads `127.0.0.1:8080`, `[::]:8080`, `localhost:8080` or `unix:/path`; nil for anything else.
+    /// Reads `127.0.0.1:8080`, `[::]:8080`, `localhost:8080` or `unix:/path`; nil for all else.
     package init?(_ text: String) {
         if text.hasPrefix("unix:") {
             let path = String(text.dropFirst("unix:".count))

@@ -45,7 +45,9 @@ final class HTTPListener {
         _ = isPipe
             ? UVStream.withPipe(client) { uv_pipe_init(server.loop.uv, $0, 0) }
             : UVStream.withTCP(client) { uv_tcp_init(server.loop.uv, $0) }
-        guard uv_accept(handle, client) == 0 else { return UVStream.close(client, onListenerClosed) }
+        guard uv_accept(handle, client) == 0 else {
+            return UVStream.close(client, onListenerClosed)
+        }
         if !isPipe { UVStream.withTCP(client) { _ = uv_tcp_nodelay($0, 1) } }
         server.accepted(client)
     }

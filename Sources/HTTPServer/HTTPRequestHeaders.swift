@@ -5,7 +5,7 @@ package struct HTTPRequestHeaders: Sequence, Sendable {
     package var count: Int { head.fields.count }
 
     /// The value of `name` in any case; values of repeated lines are joined with `, `
-    /// (RFC 9110 §5.3), so a list may be spread over lines and a repeated single value is not valid.
+    /// (RFC 9110 §5.3): a list may be spread over lines, a repeated single value is not valid.
     package subscript(_ name: String) -> String? {
         var joined: String?
         for field in head.fields where matches(field, name) {

@@ -9,6 +9,7 @@ extension HTTPRequestParser {
         hostCount = 0
         transferEncodingCount = 0
         expectsContinue = false
+        isVersionAccepted = false
     }
 
     fileprivate mutating func fail(_ error: HTTPServerError) -> Bool {
@@ -27,6 +28,7 @@ extension HTTPRequestParser {
         guard llhttp.http_major == 1, llhttp.http_minor <= 1 else {
             return fail(.versionUnsupported)
         }
+        isVersionAccepted = true
         head?.isVersion11 = llhttp.http_minor == 1
         return true
     }

@@ -8,7 +8,7 @@ package struct HTTPRequestParser {
     package enum Outcome: Equatable {
         /// All bytes were taken.
         case needsMore
-        /// A request is whole, see ``takeRequest()``; the bytes after `consumed` belong to the next.
+        /// A request is whole, see ``takeRequest()``; bytes after `consumed` belong to the next.
         case request(consumed: Int)
         case failed(HTTPServerError)
     }
@@ -37,6 +37,7 @@ package struct HTTPRequestParser {
     var hostCount = 0
     var transferEncodingCount = 0
     var expectsContinue = false
+    var isVersionAccepted = false
 
     package init(limits: HTTPRequestLimits) {
         self.init(limits: limits, pool: HTTPRequestHeadPool())
@@ -73,7 +74,7 @@ package struct HTTPRequestParser {
             let end = UnsafeRawPointer(llhttp_get_error_pos(&llhttp))
             return .request(consumed: end.map { $0 - start } ?? bytes.count)
         default:
-            return .failed(failure ?? HTTPRequestParser.error(status))
+            return .failed(failure ?? error(status))
         }
     }
 
@@ -91,6 +92,12 @@ package struct HTTPRequestParser {
         return (head, body)
     }
 
+    /// Frees what was received; nothing may be fed afterwards.
+    mutating func dropRequest() {
+        head = nil
+        body = []
+    }
+
     /// Whether the client waits for `100 Continue` before it sends the body; true once.
     mutating func takeExpectation() -> Bool {
         guard expectsContinue, phase == .body, body.isEmpty else { return false }
@@ -105,8 +112,10 @@ package struct HTTPRequestParser {
         return isHeader && headerFedByteCount > byteCountMax ? .failed(.headerTooLarge) : .needsMore
     }
 
-    private static func error(_ status: llhttp_errno_t) -> HTTPServerError {
+    private func error(_ status: llhttp_errno_t) -> HTTPServerError {
         switch status {
+        // llhttp says the same for a line end it does not like after a version it does.
+        case HPE_INVALID_VERSION where isVersionAccepted: .malformedRequest
         case HPE_INVALID_METHOD: .methodUnknown
         case HPE_INVALID_VERSION, HPE_PAUSED_H2_UPGRADE: .versionUnsupported
         case HPE_INVALID_URL: .targetInvalid

@@ -9,7 +9,8 @@ package import Runtime
 /// ``HTTPServerConfiguration/halfCloseGrace``, and whatever the handler answers is still sent, so a
 /// client that only closed its sending side gets its answer; a reset cancels at once.
 ///
-/// Must be created and used on the loop, and kept until ``stop()`` or the end of ``drain()``. The process ignores SIGPIPE from then on.
+/// Must be created and used on the loop, and kept until ``stop()`` or the end of ``drain()``. The
+/// process ignores SIGPIPE from then on.
 package final class HTTPServer: @unchecked Sendable {
     package typealias Handler = @Sendable (HTTPRequest) async -> HTTPResponse
     package typealias ErrorResponse = @Sendable (HTTPServerError) -> HTTPResponse

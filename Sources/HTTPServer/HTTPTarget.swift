@@ -41,7 +41,8 @@ package struct HTTPTarget: Sendable, Equatable {
         isPathPlain = true
     }
 
-    /// Skips scheme and authority of the absolute form, which servers must accept (RFC 9112 §3.2.2).
+    /// Skips scheme and authority of the absolute form, which servers must accept
+    /// (RFC 9112 §3.2.2).
     private static func pathStart(
         _ target: UnsafeRawBufferPointer
     ) throws(HTTPServerError) -> Int {

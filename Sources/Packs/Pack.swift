@@ -12,13 +12,15 @@ package struct Pack: Sendable {
     package var vectors: VectorProjection?
     package var dirtyRules: [DirtyRule]
     package var export: ConnectionsExportRule?
-    /// Where changes are recorded: one trigger set for each table.
-    package var captures: [Capture]
+    /// Schema statements for the graph, one each, in order.
+    package var cypher: [String]
+    /// `pack.json` as it is: what the engine's SQL takes.
+    package var document: [UInt8]
 
     package init(
         name: String, title: String, entities: [Entity], ownerPath: String?,
         graph: GraphProjection?, vectors: VectorProjection?, dirtyRules: [DirtyRule],
-        export: ConnectionsExportRule?, captures: [Capture]
+        export: ConnectionsExportRule?, cypher: [String], document: [UInt8]
     ) {
         self.name = name
         self.title = title
@@ -28,7 +30,8 @@ package struct Pack: Sendable {
         self.vectors = vectors
         self.dirtyRules = dirtyRules
         self.export = export
-        self.captures = captures
+        self.cypher = cypher
+        self.document = document
     }
 
     package func entity(_ path: String) -> Entity? { entities.first { $0.path == path } }
@@ -57,18 +60,31 @@ package struct NodeProjection: Sendable {
     package var entityPath: String
     /// Properties that hold ISO 8601 text in the view and a date-time in the graph.
     package var dateTimeProperties: [String]
-    /// Properties that hold `{longitude, latitude}` in the view and a point in the graph.
-    package var pointProperties: [String]
+    /// Points that the graph gets beside the properties they are made of.
+    package var points: [PointProperty]
 
     package init(
         label: String, view: String, entityPath: String, dateTimeProperties: [String] = [],
-        pointProperties: [String] = []
+        points: [PointProperty] = []
     ) {
         self.label = label
         self.view = view
         self.entityPath = entityPath
         self.dateTimeProperties = dateTimeProperties
-        self.pointProperties = pointProperties
+        self.points = points
+    }
+}
+
+/// A point (WGS 84) and the two properties of the view that it is made of.
+package struct PointProperty: Sendable {
+    package var name: String
+    package var longitude: String
+    package var latitude: String
+
+    package init(name: String, longitude: String, latitude: String) {
+        self.name = name
+        self.longitude = longitude
+        self.latitude = latitude
     }
 }
 
@@ -125,44 +141,21 @@ package struct VectorClass: Sendable {
 
 /// Rows of one table that make projections of another entity dirty.
 package struct DirtyRule: Sendable {
-    /// The captured source (see ``Capture/entityPath``) whose changes it reads.
+    /// The path of the entity whose changes it reads.
     package var sourcePath: String
     /// The entity whose keys become dirty.
     package var targetPath: String
-    /// A query over the relation `changed(key text, columns jsonb)` that gives the dirty keys as
-    /// text. Run when the relay reads, in a snapshot in which the change is visible.
+    /// `graph`, `vector`: only these lanes need it; nil means all.
+    package var lanes: [String]?
+    /// A query over the relation `changed(key text, op text, columns jsonb)` that gives the dirty
+    /// keys. Run when the relay reads, in a snapshot in which the change is visible.
     package var sql: String
 
-    package init(sourcePath: String, targetPath: String, sql: String) {
+    package init(sourcePath: String, targetPath: String, lanes: [String]? = nil, sql: String) {
         self.sourcePath = sourcePath
         self.targetPath = targetPath
+        self.lanes = lanes
         self.sql = sql
-    }
-}
-
-/// A table whose changes go to the outbox.
-package struct Capture: Sendable {
-    /// The name its rows have in the outbox: the entity's path, or the table's name where it has
-    /// no entity (a junction table).
-    package var entityPath: String
-    /// The table, not quoted, in the pack's schema.
-    package var table: String
-    package var keyColumn: String
-    package var ownerColumn: String?
-    /// Columns recorded beside the key, old and new, because a dirty rule reads them.
-    package var columns: [String]
-    package var isAppendOnly: Bool
-
-    package init(
-        entityPath: String, table: String, keyColumn: String, ownerColumn: String?,
-        columns: [String], isAppendOnly: Bool
-    ) {
-        self.entityPath = entityPath
-        self.table = table
-        self.keyColumn = keyColumn
-        self.ownerColumn = ownerColumn
-        self.columns = columns
-        self.isAppendOnly = isAppendOnly
     }
 }
 
@@ -170,15 +163,12 @@ package struct Capture: Sendable {
 package struct ConnectionsExportRule: Sendable {
     /// A table `(entity_id, entity_type, degree, by_type jsonb, exported_at)` of the pack's schema.
     package var table: String
+    package var keyColumn: String
     package var excludedTypes: [String]
-    /// The word in `entity_type` for each entity path; only these entities are exported.
-    package var entityTypes: [(entityPath: String, word: String)]
 
-    package init(
-        table: String, excludedTypes: [String], entityTypes: [(entityPath: String, word: String)]
-    ) {
+    package init(table: String, keyColumn: String, excludedTypes: [String]) {
         self.table = table
+        self.keyColumn = keyColumn
         self.excludedTypes = excludedTypes
-        self.entityTypes = entityTypes
     }
 }

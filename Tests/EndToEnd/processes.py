@@ -14,13 +14,13 @@ def end_with_parent(signal_number):
     return lambda: _libc.prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
 
 
-def start(command, log_path, signal_number=signal.SIGTERM, **options):
+def start(command, log_path, preexec_fn=end_with_parent(signal.SIGTERM), **options):
     log_path = pathlib.Path(log_path)
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with open(log_path, "ab") as log:
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-            start_new_session=True, preexec_fn=end_with_parent(signal_number), **options)
+            start_new_session=True, preexec_fn=preexec_fn, **options)
 
 
 def birth(pid):

@@ -53,7 +53,7 @@ def add_block(steps: list[Step], language: str, block: list[str], start: int) ->
 
 
 def split_answer(output: str) -> tuple[list[str], object]:
-    """Splits what `curl -i` printed into head lines and parsed body; the head is empty without -i."""
+    """Splits what `curl -i` printed into head lines and parsed body; no head without -i."""
     output = output.replace("\r\n", "\n")
     head: list[str] = []
     while output.startswith("HTTP/"):

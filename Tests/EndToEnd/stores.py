@@ -133,9 +133,10 @@ class Stores:
         """Starts a store that is down, as it was, and waits until it answers."""
         if self.pid(name) is None:
             raw = (self.run_dir / "commands" / name).read_bytes().split(b"\0")[:-1]
+            # The recorded command itself asks for the signal of the parent's death.
             process = processes.start(
                 [part.decode() for part in raw], self.run_dir / "log" / f"{name}.log",
-                STOP_SIGNALS.get(name, signal.SIGTERM))
+                preexec_fn=None)
             # start_new_session forks nothing, so this is the store's own pid.
             (self.run_dir / "pids" / name).write_text(
                 f"{process.pid} {processes.birth(process.pid)}\n")

@@ -1,15 +1,12 @@
 """The example journal: whole by itself, and whole behind a gateway."""
 
-import json
 import re
 from collections import Counter
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "dots"
-OWNER = "a0000000-0000-4000-8000-000000000001"
+from example_data import EXAMPLES, OWNER, load_examples, read_journal, read_manifest
 
 KEY_COLUMNS = {
     "users": "user_id",
@@ -35,7 +32,11 @@ RELATIONSHIP_TYPES = {
     "INVOLVES", "TAGGED_WITH", "INSPIRED_BY", "CONTRADICTS", "SUPPORTS",
 }
 DIMENSIONS = {"self_know", "self_act", "self_show", "world_know", "world_act", "world_show"}
-GROWTH_ENTITIES = {"concept": "concepts", "memory": "memories", "artifact": "artifacts"}
+ENTITY_OF_TYPE = {
+    "concept": "concepts", "memory": "memories", "artifact": "artifacts", "person": "people",
+    "location": "locations", "challenge": "challenges",
+}
+GROWTH_TYPES = {"concept", "memory", "artifact"}
 TARGETS = {"HAPPENED_AT": "locations", "INVOLVES": "people", "TAGGED_WITH": "tags"}
 REFERENCE_LISTS = {
     "artifacts": "source_entities",
@@ -46,26 +47,9 @@ TIME_COLUMN = re.compile(r"_(at|ts)$")
 UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 
 
-def manifest():
-    lines = (EXAMPLES / "manifest").read_text(encoding="utf-8").splitlines()
-    return [tuple(line.split(" ")) for line in lines if line and not line.startswith("#")]
-
-
-def refuse_repeated_keys(pairs):
-    keys = [key for key, _ in pairs]
-    assert len(keys) == len(set(keys)), f"a key twice in one object: {keys}"
-    return dict(pairs)
-
-
-def read_rows(file):
-    text = (EXAMPLES / file).read_text(encoding="utf-8")
-    assert text.endswith("\n")
-    return [json.loads(line, object_pairs_hook=refuse_repeated_keys) for line in text.splitlines()]
-
-
 @pytest.fixture(scope="module")
 def journal():
-    return {entity: read_rows(file) for entity, file in manifest()}
+    return read_journal()
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +60,9 @@ def ids(journal):
 
 
 def test_the_manifest_names_every_file_once():
-    listed = [file for _, file in manifest()]
+    listed = [file for _, file in read_manifest()]
     assert sorted(listed) == sorted(path.name for path in EXAMPLES.glob("*.ndjson"))
-    assert [entity for entity, _ in manifest()] == list(KEY_COLUMNS)
+    assert [entity for entity, _ in read_manifest()] == list(KEY_COLUMNS)
 
 
 def test_ids_are_uuids_and_unique_across_entities(journal):
@@ -127,9 +111,9 @@ def test_references_inside_rows_exist(journal, ids):
     for entity, column in REFERENCE_LISTS.items():
         for row in journal[entity]:
             for target in row[column]:
-                assert target["id"] in ids[target["entity"]], row
+                assert target["id"] in ids[ENTITY_OF_TYPE[target["type"]]], row
     for row in journal["annotations"]:
-        assert row["target_id"] in ids[row["target_node_type"]], row
+        assert row["target_id"] in ids[ENTITY_OF_TYPE[row["target_node_type"]]], row
     for row in journal["messages"]:
         assert row["conversation_id"] in ids["conversations"]
     for row in journal["challenges"]:
@@ -153,14 +137,24 @@ def test_memories_name_the_people_and_places_they_are_joined_to(journal):
             assert (memory["memory_id"], id) in joined, memory["title"]
 
 
-def test_growth_profile_is_the_sum_of_the_growth_events(journal, ids):
-    totals = Counter()
+def test_growth_events_name_what_grew(journal, ids):
     for event in journal["growth-events"]:
-        assert event["entity_id"] in ids[GROWTH_ENTITIES[event["entity_type"]]]
+        assert event["entity_type"] in GROWTH_TYPES
+        assert event["entity_id"] in ids[ENTITY_OF_TYPE[event["entity_type"]]]
         assert event["dim_key"] in DIMENSIONS
-        totals[event["dim_key"]] += event["delta"]
-    profile = journal["users"][0]["growth_profile"]
-    assert profile == {key: pytest.approx(total) for key, total in totals.items()}
+    assert "growth_profile" not in journal["users"][0], "it follows from the events"
+
+
+def test_no_relationship_repeats_a_reference_of_its_row(journal):
+    stated = {
+        (row["from_id"], row["to_id"])
+        for row in journal["relationships"]
+        if row["type"] == "REFERENCES"
+    }
+    for entity, column in REFERENCE_LISTS.items():
+        for row in journal[entity]:
+            for target in row[column]:
+                assert (row[KEY_COLUMNS[entity]], target["id"]) not in stated, row
 
 
 def test_texts_are_not_repeated(journal):
@@ -168,3 +162,70 @@ def test_texts_are_not_repeated(journal):
         texts = [row[column] for row in journal[entity]]
         assert len(set(texts)) == len(texts)
         assert min(len(text) for text in texts) > 80, entity
+
+
+TABLES = {
+    "memories": "memory_units",
+    "artifacts": "derived_artifacts",
+    "messages": "conversation_messages",
+    "challenges": "user_challenges",
+}
+SEARCHES = [
+    ("creativity, inspiration", "concepts", "Creativity is a practice"),
+    ("river under the city", "concepts", "The river under the city"),
+    ("kiln shelf and shards", "memories", "The shelf that fell"),
+    ("dahlias in Len's bed", "concepts", "Dahlias nobody planted"),
+    ("hot-air balloon at the window", "memories", "A balloon at eye level"),
+]
+WAIT = {"Prefer": "wait=10000"}
+OWNER_HEADER = {"Fourfold-User": OWNER}
+
+
+@pytest.fixture
+def loaded(http):
+    """A gateway's HTTP client with the journal loaded, and the token of the last write."""
+    http.token = load_examples(http)
+    return http
+
+
+def test_loaded_rows_are_in_the_database(loaded, psql, journal):
+    for entity, rows in journal.items():
+        table = TABLES.get(entity, entity.replace("-", "_"))
+        assert psql(f"SELECT count(*) AS n FROM dots.{table}")[0]["n"] == len(rows), entity
+    totals = Counter()
+    for event in journal["growth-events"]:
+        totals[event["dim_key"]] += event["delta"]
+    profile = psql("SELECT growth_profile FROM dots.users")[0]["growth_profile"]
+    assert profile == {key: pytest.approx(total) for key, total in totals.items()}
+
+
+def test_connections_follow_the_files(loaded, journal):
+    wall = "e0000000-0000-4000-8000-000000000011"
+    answer = loaded.get(
+        f"/v1/dots/memories/{wall}/connections",
+        params={"depth": 1, "limit": 1000},
+        headers=OWNER_HEADER | WAIT | {"Fourfold-Token": loaded.token},
+    )
+    assert answer.status_code == 200, answer.text
+    edges = {(edge["type"], edge["from"], edge["to"]) for edge in answer.json()["edges"]}
+    stated = {
+        (row["type"], row["from_id"], row["to_id"])
+        for row in journal["relationships"]
+        if wall in (row["from_id"], row["to_id"])
+    }
+    assert stated <= edges
+
+
+def test_searches_find_what_they_describe(loaded):
+    for text, entity, title in SEARCHES:
+        answer = loaded.post(
+            "/v1/dots/search",
+            json={"text": text, "entities": ["concepts", "memories"], "limit": 5},
+            headers=OWNER_HEADER | WAIT | {"Fourfold-Token": loaded.token},
+        )
+        assert answer.status_code == 200, answer.text
+        found = [
+            (hit["entity"], hit["value"].get("name") or hit["value"].get("title"))
+            for hit in answer.json()["hits"]
+        ]
+        assert (entity, title) in found, text

@@ -39,7 +39,7 @@ class Copy:
         self.output = folder / "output"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            # Above the range that the kernel hands out, so that nobody takes them meanwhile.
+            # Below the range that the kernel hands out, so that nobody takes them meanwhile.
             base = 10000 + probe.getsockname()[1] % 9000
         self.url = f"http://127.0.0.1:{base}"
         keep = {name: value for name, value in os.environ.items()
@@ -59,7 +59,9 @@ class Copy:
         with open(self.output, "wb") as output:
             self.up_process = subprocess.Popen(
                 [ROOT / "scripts/up"], env=self.environment, stdout=output,
-                stderr=subprocess.STDOUT, start_new_session=True)
+                stderr=subprocess.STDOUT, start_new_session=True,
+                # A suite that runs in the background ignores it, and children inherit that.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         wait_for(lambda: "Ctrl-C stops it" in self.output.read_text()
                  or self.up_process.poll() is not None, START_SECONDS_MAX, "up is not up")
         assert self.up_process.poll() is None, self.output.read_text()
@@ -103,7 +105,7 @@ def ends_with_all_its_children(copy, stop):
     stop(copy.up_process)
     copy.up_process.wait(STOP_SECONDS_MAX)
     wait_for(lambda: not any(map(is_alive, pids.values())), STOP_SECONDS_MAX,
-             f"still alive: {[name for name, pid in pids.items() if is_alive(pid)]}")
+             f"some of {pids} are still alive")
 
 
 def test_ctrl_c_stops_everything_in_order(make_copy):

@@ -105,3 +105,31 @@ RETURN ARRAY(
                 WHERE element ->> m IS NOT NULL ORDER BY n LIMIT 1) END AS name) AS named
     WHERE name IS NOT NULL
     ORDER BY place);
+
+-- A JSON object as properties of a graph: scalars and lists of one kind stay, everything else
+-- becomes its JSON text under <name>_json. Nulls, empty names and the engine's own names go.
+CREATE FUNCTION fourfold.flat_properties(properties jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce((
+    SELECT jsonb_object_agg(
+        CASE WHEN is_plain THEN p.key ELSE p.key || '_json' END,
+        CASE WHEN NOT is_plain THEN to_jsonb(p.value::text)
+             WHEN kind = 'number' AND abs(p.value::numeric) >= 9223372036854775807
+             THEN to_jsonb(p.value::numeric::double precision)
+             ELSE p.value END)
+    FROM jsonb_each(properties) AS p
+    CROSS JOIN LATERAL (SELECT jsonb_typeof(p.value) AS kind) AS k
+    CROSS JOIN LATERAL (
+        SELECT CASE kind
+            WHEN 'number' THEN abs(p.value::numeric) < 1e308
+            WHEN 'array' THEN (
+                SELECT count(*) = 0 OR count(DISTINCT member) = 1
+                    AND min(member) IN ('string', 'boolean', 'integer', 'float')
+                FROM jsonb_array_elements(p.value) AS e
+                CROSS JOIN LATERAL (
+                    SELECT CASE WHEN jsonb_typeof(e) <> 'number' THEN jsonb_typeof(e)
+                        WHEN abs(e::numeric) >= 9223372036854775807 THEN 'huge'
+                        WHEN e::text ~ '[.]' THEN 'float' ELSE 'integer' END AS member) AS m)
+            ELSE kind IN ('string', 'boolean') END AS is_plain) AS s
+    WHERE kind <> 'null' AND p.key <> ''
+        AND p.key <> ALL ('{id,user_id,anchor,edge_set,revision,applied_at,_lock}')), '{}');

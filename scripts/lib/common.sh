@@ -36,6 +36,9 @@ wait_until() {
 # True if something listens on this port of the loopback interface.
 port_in_use() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+# True if an HTTP GET of this URL succeeds.
+answers_ok() { curl --silent --fail --max-time 5 --output /dev/null "$1"; }
+
 # Holds LOCK_FILE while COMMAND runs, so that two scripts do not build the same cache entry.
 with_lock() {
     local lock_file=$1 lock_fd status=0

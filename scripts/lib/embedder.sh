@@ -11,4 +11,4 @@ start_embedder() {
     start_process embedder "$EMBEDDER_PYTHON" "$ROOT_DIR/embedder/server.py" --port "$1"
 }
 
-embedder_answers() { curl --silent --fail --max-time 5 --output /dev/null "${1%/v1}/health"; }
+embedder_answers() { answers_ok "${1%/v1}/health"; }

@@ -18,6 +18,7 @@ gateway_settings() {
         if [[ -n ${!name:-} ]]; then printf '%s=%s\n' "$name" "${!name}"; fi
     done
     printf 'FOURFOLD_LISTEN=127.0.0.1:%s\n' "$GATEWAY_PORT"
+    if [[ -n ${EMBEDDINGS_URL:-} ]]; then printf 'EMBEDDINGS_MODEL=all-MiniLM-L6-v2\n'; fi
     printf 'FOURFOLD_AUTH=%s\n' "${FOURFOLD_AUTH:-none}"
 }
 
@@ -62,4 +63,4 @@ use_gateway() {
 }
 
 wait_gateway() { wait_ready gateway 60 gateway_answers; }
-gateway_answers() { curl --silent --fail --max-time 5 --output /dev/null "$GATEWAY_URL/health/ready"; }
+gateway_answers() { answers_ok "$GATEWAY_URL/health/ready"; }

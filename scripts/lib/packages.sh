@@ -3,7 +3,7 @@
 # reconfigured: services stay off during the installation and no database cluster is made.
 
 BUILD_PACKAGES=(libuv1-dev libllhttp-dev libpq-dev libhiredis-dev libcurl4-openssl-dev
-    libyyjson-dev pkgconf gcc libc6-dev)
+    libyyjson-dev libssl-dev pkgconf gcc libc6-dev)
 # redis-tools holds the server's program; the package redis-server would add a system service.
 STORE_PACKAGES=(postgresql-17 postgresql-17-pgvector redis-tools curl ca-certificates)
 
@@ -65,13 +65,14 @@ add_trixie_suite() {
 # Prints the bookworm entry of this machine's sources, rewritten for trixie; in the form it has.
 trixie_sources() {
     local file entry
-    for file in "${APT_DIR:-/etc/apt}"/sources.list.d/*.sources; do
+    local apt_dir=${APT_DIR:-/etc/apt}
+    for file in "$apt_dir"/sources.list.d/*.sources; do
         if [[ -f $file ]] && entry=$(trixie_stanza "$file") && [[ -n $entry ]]; then
             printf '%s\n' "$entry"
             return
         fi
     done
-    for file in "${APT_DIR:-/etc/apt}"/sources.list "${APT_DIR:-/etc/apt}"/sources.list.d/*.list; do
+    for file in "$apt_dir"/sources.list "$apt_dir"/sources.list.d/*.list; do
         if [[ -f $file ]] && entry=$(trixie_line "$file") && [[ -n $entry ]]; then
             printf '%s\n' "$entry"
             return
@@ -104,10 +105,11 @@ trixie_stanza() {
 
 # The one-line form: deb [options] URI bookworm components…
 trixie_line() {
-    sed -nE '/^deb[[:space:]]+(\[[^]]*\][[:space:]]+)?[^[:space:]]+[[:space:]]+(bookworm|oldstable)[[:space:]]/{
-        s/^(deb[[:space:]]+(\[[^]]*\][[:space:]]+)?[^[:space:]]+)[[:space:]].*/\1 trixie main/p
+    local mirror='^(deb[[:space:]]+(\[[^]]*\][[:space:]]+)?[^[:space:]]+)'
+    sed -nE "/${mirror}[[:space:]]+(bookworm|oldstable)[[:space:]]/{
+        s/${mirror}[[:space:]].*/\1 trixie main/p
         q
-    }' "$1"
+    }" "$1"
 }
 
 POLICY_FILE=/usr/sbin/policy-rc.d

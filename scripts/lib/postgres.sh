@@ -3,24 +3,21 @@
 
 POSTGRES_BIN=/usr/lib/postgresql/17/bin
 
-# PostgreSQL refuses to run as root, so root lends it another user.
+# shellcheck disable=SC2034  # Named in a message of stores.sh.
+POSTGRES_OS_USER=$(id -un)
+AS_POSTGRES_USER=()
+
+# PostgreSQL refuses to run as root, so root lends it the user that its package made.
 if [[ $EUID == 0 ]]; then
-    if id postgres >/dev/null 2>&1; then POSTGRES_OS_USER=postgres; else POSTGRES_OS_USER=nobody; fi
-else
-    POSTGRES_OS_USER=$(id -un)
+    # shellcheck disable=SC2034
+    POSTGRES_OS_USER=postgres
+    AS_POSTGRES_USER=(setpriv --reuid postgres --regid postgres --clear-groups --)
 fi
 
-as_postgres_user() {
-    if [[ $EUID == 0 ]]; then
-        setpriv --reuid "$POSTGRES_OS_USER" --regid "$(id -g "$POSTGRES_OS_USER")" --clear-groups \
-            -- "$@"
-    else
-        "$@"
-    fi
-}
+as_postgres_user() { "${AS_POSTGRES_USER[@]}" "$@"; }
 
 own_as_postgres_user() {
-    if [[ $EUID == 0 ]]; then chown "$POSTGRES_OS_USER" "$@"; fi
+    if [[ $EUID == 0 ]]; then chown postgres "$@"; fi
 }
 
 # Prints the folder for data and socket: in the run folder if PostgreSQL's user can reach it and a
@@ -63,12 +60,8 @@ start_postgres() {
         max_connections=200 log_min_messages=warning cluster_name=fourfold "$@")
     local -a flags=()
     for setting in "${settings[@]}"; do flags+=(-c "$setting"); done
-    local -a as_user=()
-    if [[ $EUID == 0 ]]; then
-        as_user=(setpriv --reuid "$POSTGRES_OS_USER" --regid "$(id -g "$POSTGRES_OS_USER")"
-            --clear-groups --)
-    fi
-    start_process postgres "${as_user[@]}" "$POSTGRES_BIN/postgres" \
+    local -a PROCESS_USER_PREFIX=("${AS_POSTGRES_USER[@]}")
+    start_process postgres "$POSTGRES_BIN/postgres" \
         -D "$home/data" -p "$port" "${flags[@]}"
 }
 

@@ -7,6 +7,8 @@
 
 DETACHED=${DETACHED:-0}
 STARTED_PROCESSES=()
+# The command that runs another as the wanted user; empty for this one.
+PROCESS_USER_PREFIX=()
 declare -A STOP_SIGNALS=([postgres]=INT)
 
 stop_signal() { printf '%s' "${STOP_SIGNALS[$1]:-TERM}"; }
@@ -19,17 +21,20 @@ start_process() {
     local name=$1 log pid
     shift
     mkdir -p "$RUN_DIR/pids" "$RUN_DIR/log" "$RUN_DIR/commands"
-    # So that a test can start it again as it was.
-    printf '%s\0' "$@" >"$RUN_DIR/commands/$name"
     log=$(log_file "$name")
-    local -a bound=(setpriv --pdeathsig "$(stop_signal "$name")" --)
-    if [[ $DETACHED == 1 ]]; then bound=(); fi
+    # A change of user would clear the signal of the parent's death, so it comes first.
+    local -a bound=("${PROCESS_USER_PREFIX[@]}" setpriv --pdeathsig "$(stop_signal "$name")" --)
+    if [[ $DETACHED == 1 ]]; then bound=("${PROCESS_USER_PREFIX[@]}"); fi
+    # So that a test can start it again as it was.
+    printf '%s\0' "${bound[@]}" "$@" >"$RUN_DIR/commands/$name"
     if [[ -n ${RUN_LOCK_FD:-} ]]; then
         setsid "${bound[@]}" "$@" >>"$log" 2>&1 </dev/null {RUN_LOCK_FD}>&- &
     else
         setsid "${bound[@]}" "$@" >>"$log" 2>&1 </dev/null &
     fi
     pid=$!
+    # Else bash reports each end that it did not wait for.
+    disown "$pid"
     printf '%s %s\n' "$pid" "$(process_birth "$pid")" >"$(pid_file "$name")"
     STARTED_PROCESSES+=("$name")
 }

@@ -11,7 +11,8 @@ use_postgres() {
     if ! is_running postgres; then
         step "starting PostgreSQL on port $port"
         if [[ $home != "$RUN_DIR/postgres" ]]; then
-            say "    its data is in $home: $POSTGRES_OS_USER cannot enter $RUN_DIR, or that is too long"
+            say "    its data is in $home:" \
+                "$RUN_DIR is too long a path, or closed to $POSTGRES_OS_USER"
         fi
         make_password "$RUN_DIR/postgres-password"
         init_postgres "$home" "$RUN_DIR/postgres-password"
@@ -32,12 +33,18 @@ make_database() {
     fi
     # Only a superuser may create this extension; the gateway can do without it.
     admin_sql "CREATE EXTENSION IF NOT EXISTS vector" "$1"
-    DATABASE_URL="postgresql:///$1?host=$POSTGRES_HOME&port=$POSTGRES_PORT&user=$1"
+    DATABASE_URL=$(postgres_url "$1" "$1")
+}
+
+# postgres_url USER DATABASE
+postgres_url() {
+    printf 'postgresql:///%s?host=%s&port=%s&user=%s' "$2" "$POSTGRES_HOME" "$POSTGRES_PORT" "$1"
 }
 
 # admin_sql SQL [DATABASE]
 admin_sql() {
-    PGOPTIONS="-c client_min_messages=warning" "$POSTGRES_BIN/psql" --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 \
+    PGOPTIONS="-c client_min_messages=warning" "$POSTGRES_BIN/psql" --no-psqlrc --quiet \
+        --tuples-only --no-align --set ON_ERROR_STOP=1 \
         --host "$POSTGRES_HOME" --port "$POSTGRES_PORT" --username postgres \
         --dbname "${2:-postgres}" --command "$1"
 }

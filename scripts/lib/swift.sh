@@ -5,7 +5,10 @@ SWIFT_VERSION_MIN=6.0
 # FOURFOLD_BINARY: a gateway that is built already, to run instead of this checkout's.
 RELEASE_BINARY=${FOURFOLD_BINARY:-$ROOT_DIR/.build/release/fourfold}
 
-version_at_least() { [[ $(printf '%s\n%s\n' "$2" "$1" | sort --version-sort | head -n 1) == "$2" ]]; }
+# version_at_least VERSION MINIMUM
+version_at_least() {
+    [[ $(printf '%s\n%s\n' "$2" "$1" | sort --version-sort | head -n 1) == "$2" ]]
+}
 
 swift_is_new_enough() {
     local version

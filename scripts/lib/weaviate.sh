@@ -49,4 +49,4 @@ start_weaviate() {
         --read-timeout=600s --write-timeout=600s
 }
 
-weaviate_answers() { curl --silent --fail --max-time 5 --output /dev/null "$1/v1/.well-known/ready"; }
+weaviate_answers() { answers_ok "$1/v1/.well-known/ready"; }

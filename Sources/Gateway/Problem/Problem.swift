@@ -1,4 +1,4 @@
-package import JSON
+internal import JSON
 
 /// One field of the request and what is wrong with it.
 package struct FieldError: Equatable, Sendable {

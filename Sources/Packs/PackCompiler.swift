@@ -1,0 +1,193 @@
+internal import JSON
+package import Postgres
+
+/// Turns the files of a pack and PostgreSQL's catalog into a ``Pack``.
+package struct PackCompiler: Sendable {
+    private let files: PackFiles
+
+    package init(files: PackFiles) { self.files = files }
+
+    /// Reads and checks what can be checked without a database.
+    ///
+    /// - Throws: Every problem of the files at once.
+    @discardableResult
+    package func check(_ name: String) throws(PackError) -> Pack {
+        let (manifest, document) = try readManifest(name)
+        return try assemble(manifest, document, entities: [])
+    }
+
+    /// Compiles a pack whose migrations have been applied.
+    ///
+    /// - Throws: Every problem of the files and of the schema at once.
+    package func compile(
+        _ name: String, on connection: PostgresConnection
+    ) async throws(PackFailure) -> Pack {
+        let (manifest, document) = try lifting { () throws(PackError) in try readManifest(name) }
+        let entities: [Entity]
+        let problems: [PackProblem]
+        do throws(PostgresError) {
+            let catalog = try await Catalog.read(schema: manifest.schema, connection)
+            (entities, problems) = try await resolve(manifest, document, catalog, connection)
+        } catch {
+            throw .database(error)
+        }
+        if !problems.isEmpty { throw .pack(PackError(problems)) }
+        return try lifting { () throws(PackError) in
+            try assemble(manifest, document, entities: entities)
+        }
+    }
+
+    /// Makes the triggers that record the changes of a pack's tables what the pack says.
+    ///
+    /// - Returns: Entities whose capture changed.
+    package static func installCapture(
+        _ pack: Pack, on connection: PostgresConnection
+    ) async throws(PostgresError) -> [String] {
+        let result = try await connection.query(
+            Statement(unnamed: "SELECT unnest(fourfold.install_pack($1::jsonb))"),
+            [.bytes(pack.document)])
+        return (0..<result.rowCount).compactMap { result.string($0, 0) }
+    }
+
+    // MARK: Steps
+
+    private func readManifest(
+        _ name: String
+    ) throws(PackError) -> (PackManifest, JSONDocument) {
+        let file = files.manifestFile(name)
+        let text = try files.read(file)
+        let document: JSONDocument
+        do throws(JSONError) {
+            document = try JSONDocument.parse(text)
+        } catch {
+            throw PackError([
+                PackProblem(
+                    file: file, "it is not valid JSON: \(error)",
+                    remedy: "Correct it; comments and trailing commas are not JSON.")
+            ])
+        }
+        var reader = ManifestReader(file: file)
+        let manifest = PackManifest(document.root, &reader)
+        if manifest.name != name && !manifest.name.isEmpty {
+            reader.complain("name", "it differs from the folder", "Use \(name) for both.")
+        }
+        if !reader.problems.isEmpty { throw PackError(reader.problems) }
+        return (manifest, document)
+    }
+
+    /// What the catalog says: entities, and everything that does not fit.
+    private func resolve(
+        _ manifest: PackManifest, _ document: JSONDocument, _ catalog: Catalog,
+        _ connection: PostgresConnection
+    ) async throws(PostgresError) -> ([Entity], [PackProblem]) {
+        let body = Parameter.bytes(document.root.serialized())
+        let file = files.manifestFile(manifest.name)
+        let found = try await connection.query(PackCompiler.problemsStatement, [body])
+        let problems = (0..<found.rowCount).map { row in
+            PackProblem(
+                file: file, place: found.string(row, 0) ?? "", found.string(row, 1) ?? "",
+                remedy: "Correct the pack or its SQL.")
+        }
+        let rows = try await connection.query(PackCompiler.entitiesStatement, [body])
+        var entities: [String: Entity] = [:]
+        for row in 0..<rows.rowCount {
+            guard let path = rows.string(row, 0), let table = rows.string(row, 1),
+                let relation = catalog.relations[table]
+            else { continue }
+            let writeOnly = Set((rows.string(row, 6) ?? "").split(separator: "\u{1}").map(String.init))
+            var columns = relation.columns
+            for index in columns.indices where writeOnly.contains(columns[index].name) {
+                columns[index].isWriteOnly = true
+            }
+            entities[path] = Entity(
+                path: path, schema: manifest.schema, relation: table, columns: columns,
+                keyColumn: rows.string(row, 2) ?? "", ownerColumn: rows.string(row, 3),
+                uniqueKeys: relation.uniqueKeys, isReadOnly: rows.bool(row, 4) ?? false,
+                isAppendOnly: rows.bool(row, 5) ?? false, comment: relation.comment)
+        }
+        let routed = manifest.entities.filter(\.isRouted).compactMap { entities[$0.path] }
+        return (routed, problems)
+    }
+
+    private func assemble(
+        _ manifest: PackManifest, _ document: JSONDocument, entities: [Entity]
+    ) throws(PackError) -> Pack {
+        let classes = try classesWithDefinitions(manifest)
+        return Pack(
+            name: manifest.name, title: manifest.title, entities: entities,
+            ownerPath: manifest.ownerPath, graph: manifest.graph,
+            vectors: classes.isEmpty ? nil : VectorProjection(classes: classes),
+            dirtyRules: manifest.dirtyRules, export: manifest.export,
+            cypher: try files.cypherScripts(manifest.name).flatMap { cypherStatements($0.text) },
+            document: document.root.serialized())
+    }
+
+    /// Each vector class of the manifest has a file and each file a class.
+    private func classesWithDefinitions(
+        _ manifest: PackManifest
+    ) throws(PackError) -> [VectorClass] {
+        var problems: [PackProblem] = []
+        var definitions: [String: String] = [:]
+        for script in try files.weaviateClasses(manifest.name) {
+            let root = try? JSONDocument.parse(script.text).root
+            guard let name = root?["class"]?.string, script.file.hasSuffix("/\(name).json") else {
+                problems.append(
+                    PackProblem(
+                        file: script.file, "it is no class named like the file",
+                        remedy: "Write one JSON object whose \"class\" is the file's name."))
+                continue
+            }
+            definitions[name] = script.text
+            if !manifest.vectors.contains(where: { $0.name == name }) {
+                problems.append(
+                    PackProblem(
+                        file: script.file, "the pack does not name this class",
+                        remedy: "Add it to \"vectors\" or remove the file."))
+            }
+        }
+        let classes = manifest.vectors.map { vector in
+            var vector = vector
+            vector.definition = definitions[vector.name] ?? ""
+            if vector.definition.isEmpty {
+                problems.append(
+                    PackProblem(
+                        file: files.manifestFile(manifest.name), place: "vectors.\(vector.name)",
+                        "the class has no file",
+                        remedy: "Add weaviate/\(manifest.name)/\(vector.name).json."))
+            }
+            return vector
+        }
+        if !problems.isEmpty { throw PackError(problems) }
+        return classes
+    }
+
+    private static let problemsStatement = Statement(
+        unnamed: "SELECT place, problem FROM fourfold.pack_problems($1::jsonb)")
+
+    private static let entitiesStatement = Statement(
+        unnamed: """
+            SELECT e.entity, c.relname, e.key_column, e.owner_column, e.is_read_only,
+                e.is_append_only, array_to_string(e.write_only, E'\\x01')
+            FROM fourfold.pack_entities($1::jsonb) AS e
+            JOIN pg_class AS c ON c.oid = e.relation
+            """, isReadOnly: true)
+}
+
+/// The statements of a Cypher script: split at `;` at the end of a line, without comment lines.
+func cypherStatements(_ script: String) -> [String] {
+    var statements: [String] = []
+    var current: [Substring] = []
+    for line in script.split(separator: "\n") {
+        let text = line.drop { $0 == " " || $0 == "\t" }
+        if text.hasPrefix("//") || text.isEmpty { continue }
+        guard text.hasSuffix(";") else {
+            current.append(line)
+            continue
+        }
+        current.append(line.dropLast())
+        statements.append(current.joined(separator: "\n"))
+        current = []
+    }
+    if !current.isEmpty { statements.append(current.joined(separator: "\n")) }
+    return statements
+}

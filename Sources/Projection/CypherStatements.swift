@@ -1,0 +1,213 @@
+package import Neo4j
+package import Packs
+
+/// The Cypher of one graph lane.
+///
+/// One static text per label and relationship type: the server's plan cache keys on the text.
+/// Every write first locks the lane's fence and goes on only if no later revision was there, so a
+/// batch of a leader that was paused, or a request that runs late, is refused as a whole. The dummy
+/// property takes the lock; without it the revision would be read before the lock.
+package struct CypherStatements: Sendable {
+    /// Prefix of every write. Needs `$lane` and `$revision`.
+    private static let fence = """
+        MATCH (fence:Fence {id: $lane})
+        SET fence.`_lock` = true REMOVE fence.`_lock`
+        WITH fence WHERE fence.revision <= $revision
+        SET fence.revision = $revision
+        WITH fence
+
+        """
+
+    /// Between the parts of an edge in a `keep` list: U+001F, in no key, type or UUID.
+    package static let separator = "\u{1F}"
+
+    private let keyLabel: String
+
+    /// - Throws: When the label cannot be quoted.
+    package init(keyLabel: String) throws(CypherIdentifierError) {
+        self.keyLabel = try CypherIdentifier.quoted(keyLabel)
+    }
+
+    // MARK: The fence
+
+    /// Constraints that the lane's statements rely on. Idempotent.
+    package var constraints: [String] {
+        [
+            "CREATE CONSTRAINT fourfold_fence IF NOT EXISTS FOR (n:Fence) REQUIRE n.id IS UNIQUE",
+            """
+            CREATE CONSTRAINT fourfold_key_\(schemaName(keyLabel)) IF NOT EXISTS \
+            FOR (n:\(keyLabel)) REQUIRE n.id IS UNIQUE
+            """,
+        ]
+    }
+
+    /// The index by which the edges of an anchor are found. Idempotent.
+    package func anchorIndex(type: String) throws(CypherIdentifierError) -> String {
+        let quoted = try CypherIdentifier.quoted(type)
+        return """
+            CREATE INDEX fourfold_anchor_\(schemaName(quoted)) IF NOT EXISTS \
+            FOR ()-[r:\(quoted)]-() ON (r.anchor)
+            """
+    }
+
+    /// The store's identity; makes the fence of a lane that has none.
+    package static let identifyStore = """
+        MERGE (fence:Fence {id: $lane})
+        ON CREATE SET fence.revision = -1, fence.store = randomUUID()
+        RETURN fence.store AS store, fence.revision AS revision
+        """
+
+    /// Raises the fence to `$revision`; returns the revision before and now.
+    package static let claimFence = """
+        MATCH (fence:Fence {id: $lane})
+        SET fence.`_lock` = true REMOVE fence.`_lock`
+        WITH fence, fence.revision AS before
+        SET fence.revision = CASE WHEN before < $revision THEN $revision ELSE before END
+        RETURN before, fence.revision AS now
+        """
+
+    package static let readFence =
+        "MATCH (fence:Fence {id: $lane}) RETURN fence.revision AS revision"
+
+    // MARK: Writes
+
+    /// Rows `{id, owner, properties}`. Returns the number of rows; 0 if the fence refused.
+    package func upsertNodes(_ node: NodeProjection) throws(CypherIdentifierError) -> String {
+        let label = try CypherIdentifier.quoted(node.label)
+        var text =
+            CypherStatements.fence + """
+                UNWIND $rows AS row
+                MERGE (n:\(keyLabel) {id: row.id})
+                SET n = row.properties
+                SET n:\(label), n.id = row.id, n.user_id = row.owner, n.revision = $revision, \
+                n.applied_at = datetime()
+                """
+        for property in node.dateTimeProperties {
+            let name = try CypherIdentifier.quoted(property)
+            text += ", n.\(name) = datetime(row.properties.\(name))"
+        }
+        for point in node.points {
+            let name = try CypherIdentifier.quoted(point.name)
+            let longitude = try CypherIdentifier.quoted(point.longitude)
+            let latitude = try CypherIdentifier.quoted(point.latitude)
+            text += ", n.\(name) = point({longitude: row.properties.\(longitude), "
+            text += "latitude: row.properties.\(latitude)})"
+        }
+        return text + "\nRETURN count(*) AS written"
+    }
+
+    /// Rows are keys. Relationships that other tools attached to the nodes go with them. Returns
+    /// the number of rows; 0 if the fence refused.
+    package func deleteNodes(label: String) throws(CypherIdentifierError) -> String {
+        let label = try CypherIdentifier.quoted(label)
+        return CypherStatements.fence + """
+            UNWIND $rows AS id
+            OPTIONAL MATCH (n:\(keyLabel) {id: id}) WHERE n:\(label)
+            DETACH DELETE n
+            RETURN count(*) AS written
+            """
+    }
+
+    /// Rows `{id, anchor, from, to, owner, properties}`, with `$set`. Both ends must be there:
+    /// fewer rows are returned than were sent if one is not, and 0 if the fence refused.
+    package func upsertEdges(
+        _ set: EdgeSet, type: String
+    ) throws(CypherIdentifierError) -> String {
+        let quoted = try CypherIdentifier.quoted(type)
+        var text =
+            CypherStatements.fence + """
+                UNWIND $rows AS row
+                MATCH (a:\(keyLabel) {id: row.from})
+                MATCH (b:\(keyLabel) {id: row.to})
+                MERGE (a)-[r:\(quoted) {id: row.id}]->(b)
+                SET r = row.properties
+                SET r.id = row.id, r.anchor = row.anchor, r.edge_set = $set, \
+                r.user_id = row.owner, r.revision = $revision, r.applied_at = datetime()
+                """
+        for property in set.dateTimeProperties {
+            let name = try CypherIdentifier.quoted(property)
+            text += ", r.\(name) = datetime(row.properties.\(name))"
+        }
+        return text + "\nRETURN count(*) AS written"
+    }
+
+    /// Rows `{anchor, keep}`, with `$set` and `$separator`: removes the set's edges of each anchor
+    /// that are not kept. An edge is kept as key, type, from and to, so one that moved is removed
+    /// too. Returns the number of rows; 0 if the fence refused.
+    package func deleteStaleEdges(_ set: EdgeSet) throws(CypherIdentifierError) -> String {
+        var branches: [String] = []
+        for type in set.types {
+            let quoted = try CypherIdentifier.quoted(type)
+            branches.append(
+                """
+                    MATCH (a)-[r:\(quoted) {anchor: row.anchor}]->(b)
+                    WHERE r.edge_set = $set AND NOT r.id + $separator + type(r) + $separator \
+                + a.id + $separator + b.id IN row.keep
+                    RETURN r
+                """)
+        }
+        return CypherStatements.fence + """
+            UNWIND $rows AS row
+            CALL (row) {
+              CALL (row) {
+            \(branches.joined(separator: "\n    UNION ALL\n"))
+              }
+              DELETE r
+              RETURN count(*) AS removed
+            }
+            RETURN count(*) AS written
+            """
+    }
+
+    // MARK: Reads
+
+    /// Rows as of ``upsertEdges(_:type:)``: the keys of ends that are missing.
+    package var missingEnds: String {
+        """
+        UNWIND $rows AS row
+        UNWIND [row.from, row.to] AS key
+        WITH DISTINCT key
+        WHERE NOT EXISTS { MATCH (:\(keyLabel) {id: key}) }
+        RETURN key
+        """
+    }
+
+    /// Keys of one label after `$after`, in the store's order; `isOurs` is false for nodes of other
+    /// labels, which only carry the page on.
+    package func nodeKeys(label: String) throws(CypherIdentifierError) -> String {
+        let label = try CypherIdentifier.quoted(label)
+        return """
+            MATCH (n:\(keyLabel)) WHERE n.id > $after
+            WITH n ORDER BY n.id LIMIT $limit
+            RETURN n.id AS key, n:\(label) AS isOurs
+            """
+    }
+
+    /// Anchors of one set after `$after`, in the store's order.
+    package func edgeAnchors(type: String) throws(CypherIdentifierError) -> String {
+        let quoted = try CypherIdentifier.quoted(type)
+        return """
+            MATCH ()-[r:\(quoted)]->() WHERE r.anchor > $after AND r.edge_set = $set
+            WITH DISTINCT r.anchor AS anchor ORDER BY anchor LIMIT $limit
+            RETURN anchor
+            """
+    }
+
+    /// Revision and time of the node `$key`.
+    package var nodeState: String {
+        """
+        MATCH (n:\(keyLabel) {id: $key})
+        RETURN n.revision AS revision, toString(n.applied_at) AS applied_at
+        """
+    }
+
+    /// A name for a schema object: letters of the quoted name, then its hash, because two names
+    /// may differ only in what is left out.
+    private func schemaName(_ quoted: String) -> String {
+        let letters = quoted.unicodeScalars.filter { $0.isASCII && $0.properties.isAlphabetic }
+        var hash: UInt32 = 2_166_136_261
+        for byte in quoted.utf8 { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
+        let plain = String(String.UnicodeScalarView(letters)).lowercased().prefix(40)
+        return "\(plain)_\(String(hash, radix: 16))"
+    }
+}

@@ -1,0 +1,83 @@
+internal import Postgres
+
+extension LaneRunner {
+    /// Reconciles every entity, from the step and key where an earlier leader stopped.
+    func resync(from stepName: String?, after key: String?) async throws(LaneError) {
+        var steps = store.resyncSteps[...]
+        var after = ""
+        if let stepName, let index = steps.firstIndex(where: { $0.name == stepName }) {
+            steps = steps[index...]
+            after = key ?? ""
+        }
+        for step in steps {
+            try await walk(step, after: after) { last, count async throws(LaneError) in
+                try await self.move(
+                    LaneStatements.advanceResync,
+                    [.text(step.name), .text(last), .int(Int64(count))])
+            }
+            after = ""
+        }
+    }
+
+    /// Reconciles one entity within a page.
+    func resync(entity: String, _ permit: LanePermit) async throws(LaneError) {
+        for step in store.resyncSteps where step.entity == entity {
+            try await walk(step, after: "") { _, _ async throws(LaneError) in }
+        }
+    }
+
+    /// Feeds the keys of one step through the ordinary way of dirty keys: read the view, make the
+    /// store equal to it. So it can run beside changes, and be repeated.
+    private func walk(
+        _ step: ResyncStep, after start: String,
+        _ done: (_ last: String, _ count: Int) async throws(LaneError) -> Void
+    ) async throws(LaneError) {
+        var after = start
+        while true {
+            let (keys, last) = try await self.keys(step, after: after)
+            guard let last else { return }
+            for part in DirtyKeys(changed: Set(keys)).chunks(of: configuration.chunkKeyCountMax) {
+                let permit = try await makePermit(revision: try await reader.drawRevision())
+                let chunk = LaneChunk([(step.entity, part)], parts: step.parts)
+                let refused = try await store.apply(
+                    try await reader.read(chunk), permit, deadline: configuration.requestDeadline)
+                try await unpark(chunk, except: refused)
+                for poison in refused { try await park(poison, xid: nil) }
+            }
+            try await done(last, keys.count)
+            after = last
+        }
+    }
+
+    /// The next keys of a step to be applied, and where the page ended; nil after the last.
+    private func keys(
+        _ step: ResyncStep, after: String
+    ) async throws(LaneError) -> (keys: [String], last: String?) {
+        let limit = configuration.resyncKeyCountMax
+        switch step.source {
+        case .view(let statement):
+            let result = try await list(statement, [.text(after), .int(Int64(limit))])
+            return (result, result.last)
+        case .store(let absent):
+            let page = try await store.storeKeys(
+                step, after: after, limit: limit, deadline: configuration.requestDeadline)
+            if page.keys.isEmpty { return ([], page.last) }
+            // What the view has was applied by an earlier step.
+            return (try await list(absent, [.textArray(page.keys)]), page.last)
+        }
+    }
+
+    private func list(
+        _ statement: Statement, _ parameters: [Parameter]
+    ) async throws(LaneError) -> [String] {
+        do {
+            return try await postgres.withConnection(deadline: configuration.requestDeadline) {
+                connection in
+                let result = try await connection.query(statement, parameters)
+                return (0..<result.rowCount).compactMap { result.string($0, 0) }
+            }
+        } catch {
+            throw LaneError(error)
+        }
+    }
+}

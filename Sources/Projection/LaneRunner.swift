@@ -1,0 +1,353 @@
+package import HTTPClient
+package import Packs
+package import Postgres
+package import Runtime
+
+/// Runs one lane of one pack: performs what ``LaneStateMachine`` says. Belongs to a loop.
+package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
+    let pack: Pack
+    let loop: EventLoop
+    let postgres: PostgresClient
+    let store: Store
+    let configuration: LaneConfiguration
+    let reader: LanePageReader<Store>
+    private let holder: String
+    private let probe: any LaneProbe
+    private let wakeup: Wakeup
+    private let progress: @Sendable () -> Void
+
+    private var machine: LaneStateMachine
+    private(set) var lease: LaneLease?
+    private var cursor = LaneCursor(done: "1:1:")
+    private var page: LanePage<Store.Work>?
+    private var prefetched: LanePage<Store.Work>?
+    private var failureCount = 0
+    private var mustRepeat = false
+    private var isStopping = false
+    private var run: Task<Void, Never>?
+    private var lastWorkAt = monotonicNanoseconds()
+    private var parkedLookAt = Deadline.after(.zero)
+    var parkedCount: Int64 = 0
+    private(set) package var lastError: LaneError?
+
+    /// - Parameters:
+    ///   - holder: Unique to this process.
+    ///   - progress: Called whenever the lane's cursor has moved, on the loop.
+    package init(
+        pack: Pack, loop: EventLoop, postgres: PostgresClient, store: Store, holder: String,
+        configuration: LaneConfiguration, probe: any LaneProbe = NoProbe(),
+        progress: @escaping @Sendable () -> Void = {}
+    ) {
+        self.pack = pack
+        self.loop = loop
+        self.postgres = postgres
+        self.store = store
+        self.holder = holder
+        self.configuration = configuration
+        self.probe = probe
+        self.progress = progress
+        wakeup = Wakeup(loop: loop)
+        reader = LanePageReader(
+            pack: pack, postgres: postgres, store: store, configuration: configuration)
+        machine = LaneStateMachine(
+            backoff: configuration.backoff, leasePollPeriod: configuration.leasePollPeriod)
+    }
+
+    package var state: LaneStateMachine.State { machine.state }
+    package var isLeading: Bool { lease != nil && machine.state != .lost }
+
+    /// On the loop. Once.
+    package func start() {
+        precondition(run == nil, "a lane is started once")
+        run = loop.spawn { await self.perform() }
+    }
+
+    /// Ends after the request under way and gives the lease back.
+    package func stop() async {
+        isStopping = true
+        wakeup.signal()
+        await run?.value
+    }
+
+    /// There is something to do. On the loop.
+    package func wake() { wakeup.signal() }
+
+    // MARK: Steps
+
+    private func perform() async {
+        var event = LaneStateMachine.Event.started
+        while true {
+            let action = machine.take(
+                isStopping ? .stopRequested : event, jitter: .random(in: 0..<1))
+            if action == .releaseLease {
+                await lease?.release()
+                lease = nil
+                return
+            }
+            do throws(LaneError) {
+                event = try await perform(action)
+                if event == .pageApplied { failureCount = 0 }
+            } catch {
+                event = await failed(error)
+            }
+        }
+    }
+
+    private func perform(
+        _ action: LaneStateMachine.Action
+    ) async throws(LaneError) -> LaneStateMachine.Event {
+        switch action {
+        case .claimLease: return try await claimLease() ? .leaseWon : .leaseLost
+        case .connectStore:
+            try await connectStore()
+            return .storeConnected
+        case .readPage: return .pageRead(isEmpty: try await readPage())
+        case .applyPage:
+            try await applyPage()
+            return .pageApplied
+        case .awaitWork:
+            try await awaitWork()
+            return .woken
+        case .wait(let duration):
+            _ = await wakeup.wait(for: duration)
+            return .waited
+        case .releaseLease: throw .stopped
+        }
+    }
+
+    private func failed(_ error: LaneError) async -> LaneStateMachine.Event {
+        lastError = error
+        page = nil
+        prefetched = nil
+        if error.mayHaveBeenApplied { mustRepeat = true }
+        let epoch = lease?.epoch
+        lease?.abandon()
+        lease = nil
+        if case .leaseLost = error { return .leaseLost }
+        failureCount += 1
+        if let epoch {
+            _ = try? await postgres.query(
+                LaneStatements.reportError,
+                [
+                    .text(pack.name), .text(store.name.rawValue), .int(epoch), .text(error.code),
+                ], deadline: .after(configuration.leaseRenewPeriod))
+        }
+        return .failed
+    }
+
+    private func claimLease() async throws(LaneError) -> Bool {
+        let store = try await self.store.identify(deadline: configuration.requestDeadline)
+        let lane: [Parameter] = [.text(pack.name), .text(self.store.name.rawValue)]
+        do throws(PostgresError) {
+            let deadline = configuration.requestDeadline
+            let changed = try await postgres.query(
+                LaneStatements.databaseChanged, deadline: deadline)
+            if changed.bool(0, 0) == true {
+                _ = try await postgres.query(
+                    LaneStatements.adoptDatabase, [.int(store.revision)], deadline: deadline)
+            }
+            let before = try await postgres.query(LaneStatements.holder, lane, deadline: deadline)
+            // A lease that was given back left no request under way.
+            if before.rowCount > 0, let last = before.string(0, 0), last != holder {
+                mustRepeat = true
+            }
+            lease = try await LaneLease.claim(
+                pack: pack.name, lane: self.store.name, store: store.identity, holder: holder,
+                postgres: postgres, loop: loop, configuration: configuration)
+        } catch {
+            throw .postgres(error)
+        }
+        return lease != nil
+    }
+
+    private func connectStore() async throws(LaneError) {
+        let row = try await query(
+            LaneStatements.cursor, [.text(pack.name), .text(store.name.rawValue)])
+        guard row.rowCount > 0, let done = row.string(0, 3) else { throw .leaseLost }
+        cursor = LaneCursor(
+            done: done, goal: row.string(0, 4), xid: row.string(0, 5) ?? "0",
+            position: row.int(0, 6) ?? 0)
+        if cursor.goal == nil { cursor = LaneCursor(done: done) }
+        page = nil
+        prefetched = nil
+        try await raiseFence()
+        if mustRepeat && store.mustRepeatAfterTakeover {
+            try await query(
+                LaneStatements.planRepeat,
+                laneParameters + [.double(configuration.storeWriteTimeout.inSeconds)])
+        }
+        mustRepeat = false
+        let parked = try await query(
+            LaneStatements.parkedCount, [.text(pack.name), .text(store.name.rawValue)])
+        parkedCount = parked.int(0, 0) ?? 0
+        if row.bool(0, 0) == true {
+            let begun = try await query(LaneStatements.beginResync, laneParameters)
+            guard begun.rowCount > 0, let goal = begun.string(0, 0) else { throw .leaseLost }
+            try await resync(from: row.string(0, 1), after: row.string(0, 2))
+            try await move(LaneStatements.finishResync, [])
+            cursor = LaneCursor(done: goal)
+            progress()
+        }
+        lastError = nil
+    }
+
+    private func raiseFence() async throws(LaneError) {
+        let permit = try await makePermit(revision: try await reader.drawRevision())
+        do throws(LaneError) {
+            try await store.raiseFence(permit, deadline: configuration.requestDeadline)
+        } catch {
+            guard case .leaseLost = error else { throw error }
+            // A later revision stands there. Either another leads; or this database is an older one
+            // than the store knew, and its revisions must be raised above the store's.
+            guard let lease else { throw error }
+            try await lease.renew()
+            let store = try await self.store.identify(deadline: configuration.requestDeadline)
+            try await query(LaneStatements.raiseRevision, [.int(store.revision)])
+            let next = try await makePermit(revision: try await reader.drawRevision())
+            try await self.store.raiseFence(next, deadline: configuration.requestDeadline)
+        }
+    }
+
+    private func readPage() async throws(LaneError) -> Bool {
+        try lease?.check()
+        if parkedCount > 0 && parkedLookAt.hasPassed {
+            parkedLookAt = .after(configuration.parkedPollPeriod)
+            try await retryParked()
+        }
+        if let next = prefetched.take() {
+            page = next
+        } else {
+            // A goal that has no more rows must still be finished.
+            let mayHaveWork: Bool
+            if cursor.goal != nil {
+                mayHaveWork = true
+            } else {
+                mayHaveWork = try await reader.hasWork(cursor)
+            }
+            page = mayHaveWork ? try await reader.read(cursor) : nil
+        }
+        return page == nil
+    }
+
+    private func applyPage() async throws(LaneError) {
+        guard let page else { return }
+        let next = page.cursorAfter(cursor)
+        async let following: Result<LanePage<Store.Work>?, LaneError> =
+            page.isLast ? .success(nil) : prefetch(next)
+        await probe.pageWasRead(store.name, revision: page.revision)
+        var permit = try await makePermit(revision: page.revision)
+        permit.failureCount = failureCount
+        for entity in page.resyncs.sorted() { try await resync(entity: entity, permit) }
+        var poison: [PoisonKey] = []
+        for (index, chunk) in page.chunks.enumerated() {
+            try permit.check()
+            let work: Store.Work
+            if index == 0, let first = page.firstWork {
+                work = first
+            } else {
+                work = try await reader.read(chunk)
+            }
+            let refused = try await store.apply(
+                work, permit, deadline: configuration.requestDeadline)
+            try await unpark(chunk, except: refused)
+            poison += refused
+        }
+        await probe.pageWasApplied(store.name, revision: page.revision)
+        for key in poison { try await park(key, xid: page.xids[key.entity]?[key.key]) }
+        try await advance(page, to: next)
+        self.page = nil
+        prefetched = try await following.get()
+    }
+
+    private func prefetch(
+        _ cursor: LaneCursor
+    ) async -> Result<LanePage<Store.Work>?, LaneError> {
+        do throws(LaneError) { return .success(try await reader.read(cursor)) } catch {
+            return .failure(error)
+        }
+    }
+
+    private func advance(
+        _ page: LanePage<Store.Work>, to next: LaneCursor
+    ) async throws(LaneError) {
+        if page.isLast {
+            try await move(
+                LaneStatements.finishGoal, [.text(page.goal), .int(Int64(page.rowCount))])
+        } else {
+            try await move(
+                LaneStatements.advance,
+                [
+                    .text(page.goal), .text(next.xid), .int(next.position),
+                    .int(Int64(page.rowCount)),
+                ])
+        }
+        cursor = next
+        lastWorkAt = monotonicNanoseconds()
+        lastError = nil
+        progress()
+    }
+
+    /// Returns when there may be work.
+    private func awaitWork() async throws(LaneError) {
+        while !isStopping {
+            try lease?.check()
+            let quiet = Duration.nanoseconds(Int64(monotonicNanoseconds() - lastWorkAt))
+            let period =
+                quiet > configuration.quietAfter
+                ? configuration.pollPeriodQuiet : configuration.pollPeriod
+            if await wakeup.wait(for: period) { return }
+            if parkedLookAt.hasPassed {
+                if store.mustRepeatAfterTakeover { try await repeatIfDue() }
+                let parked = try await query(
+                    LaneStatements.parkedCount, [.text(pack.name), .text(store.name.rawValue)])
+                parkedCount = parked.int(0, 0) ?? 0
+                if parkedCount > 0 { return }
+                parkedLookAt = .after(configuration.parkedPollPeriod)
+            }
+            if try await reader.hasWork(cursor) { return }
+        }
+    }
+
+    private func repeatIfDue() async throws(LaneError) {
+        try await query(
+            LaneStatements.repeatDue,
+            laneParameters + [.int(Int64(configuration.dirtyKeyCountMax))])
+    }
+
+    // MARK: For the steps
+
+    func makePermit(revision: Int64) async throws(LaneError) -> LanePermit {
+        guard let lease else { throw .leaseLost }
+        try lease.check()
+        return LanePermit(
+            epoch: lease.epoch, revision: revision,
+            check: { () throws(LaneError) in try lease.check() },
+            confirm: { () async throws(LaneError) in try await lease.renew() })
+    }
+
+    /// Pack, lane and epoch.
+    var laneParameters: [Parameter] {
+        [.text(pack.name), .text(store.name.rawValue), .int(lease?.epoch ?? -1)]
+    }
+
+    @discardableResult
+    func query(
+        _ statement: Statement, _ parameters: [Parameter]
+    ) async throws(LaneError) -> PostgresResult {
+        do throws(PostgresError) {
+            return try await postgres.query(
+                statement, parameters, deadline: configuration.requestDeadline)
+        } catch {
+            throw .postgres(error)
+        }
+    }
+
+    /// Runs a function that answers false when another leads.
+    func move(_ statement: Statement, _ parameters: [Parameter]) async throws(LaneError) {
+        let result = try await query(statement, laneParameters + parameters)
+        if result.bool(0, 0) != true {
+            lease?.lose()
+            throw .leaseLost
+        }
+    }
+}

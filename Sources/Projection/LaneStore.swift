@@ -1,0 +1,103 @@
+package import HTTPClient
+package import Postgres
+package import Runtime
+
+/// The lanes of a pack.
+package enum LaneName: String, Sendable, CaseIterable {
+    case graph, vector
+}
+
+/// Keys to be made equal to the views, few enough to be read and written at once.
+package struct LaneChunk: Sendable {
+    /// By entity path; nodes are written before edges whatever the order.
+    package var entities: [(path: String, keys: DirtyKeys)]
+    package var parts: Parts
+
+    /// What of the entities' projections is meant.
+    package enum Parts: Sendable {
+        case all
+        case nodes(label: String)
+        case edges(set: String)
+    }
+
+    package init(_ entities: [(path: String, keys: DirtyKeys)], parts: Parts = .all) {
+        self.entities = entities
+        self.parts = parts
+    }
+
+    package var keyCount: Int { entities.reduce(0) { $0 + $1.keys.keys.count } }
+}
+
+/// A key that the store refuses.
+package struct PoisonKey: Hashable, Sendable {
+    package var entity: String
+    package var key: String
+    /// A code, never a row's value.
+    package var code: String
+}
+
+/// A right to write: one page of one leader.
+package struct LanePermit: Sendable {
+    package let epoch: Int64
+    /// Drawn before any view was read for the page.
+    package let revision: Int64
+    /// Throws when the lease is lost. Asked before every request to the store.
+    package let check: @Sendable () throws(LaneError) -> Void
+    /// Asks the database whether the lease still is ours: for stores without a fence.
+    package let confirm: @Sendable () async throws(LaneError) -> Void
+    /// How often this page has failed: a server fault that comes back may be the fault of a row.
+    package var failureCount = 0
+}
+
+/// One pass of a reconciliation: a stream of keys of one entity, in pages.
+package struct ResyncStep: Sendable {
+    /// Unique in the lane and stable: a resynchronisation goes on at the step it names.
+    package var name: String
+    package var entity: String
+    package var parts: LaneChunk.Parts
+    package var source: Source
+
+    package enum Source: Sendable {
+        /// `SELECT` of keys after `$1`, at most `$2`, in order.
+        case view(Statement)
+        /// What the store has; `absent` selects those of `$1::text[]` that the view lacks.
+        case store(absent: Statement)
+    }
+}
+
+/// Writes one lane's projection into a store. Belongs to a loop.
+package protocol LaneStore: AnyObject, Sendable {
+    /// What was read from the views for a chunk.
+    associatedtype Work: Sendable
+
+    var name: LaneName { get }
+    /// `neo4j`, `weaviate` or `postgres`.
+    var storeName: String { get }
+    /// Entities whose rows the lane projects.
+    var entities: Set<String> { get }
+    var breakerState: CircuitBreaker.State { get }
+    /// A request whose outcome is unknown can do harm later: the store has no fence.
+    var mustRepeatAfterTakeover: Bool { get }
+    var resyncSteps: [ResyncStep] { get }
+
+    /// A text that changes when the store becomes another one, and the highest revision it saw.
+    func identify(deadline: Deadline) async throws(LaneError) -> (identity: String, revision: Int64)
+
+    /// Shuts out every leader with a lower revision.
+    func raiseFence(_ permit: LanePermit, deadline: Deadline) async throws(LaneError)
+
+    /// Reads the views. Inside a transaction, whose snapshot sees what made the keys dirty.
+    func read(_ chunk: LaneChunk, on connection: PostgresConnection) async throws -> Work
+
+    /// Makes the store equal to what was read.
+    ///
+    /// - Returns: The keys that the store refuses; everything else is applied.
+    func apply(
+        _ work: Work, _ permit: LanePermit, deadline: Deadline
+    ) async throws(LaneError) -> [PoisonKey]
+
+    /// Keys of ours that the store has for a step.
+    func storeKeys(
+        _ step: ResyncStep, after: String, limit: Int, deadline: Deadline
+    ) async throws(LaneError) -> (keys: [String], last: String?)
+}

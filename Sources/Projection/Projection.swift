@@ -1,1 +1,0 @@
-// The layer Projection is being written.
