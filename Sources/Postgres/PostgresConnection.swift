@@ -48,7 +48,7 @@ package final class PostgresConnection: @unchecked Sendable {
         self.loop = loop
         self.parameters = parameters
         self.cancelGrace = cancelGrace
-        session.watch { [self] events in socketIsReady(events) }
+        session.watch { [self] event in socketIsReady(event) }
     }
 
     // MARK: Statements
@@ -219,16 +219,17 @@ package final class PostgresConnection: @unchecked Sendable {
         }
     }
 
-    private func socketIsReady(_ events: FileDescriptorWatcher.Events) {
+    private func socketIsReady(_ event: Session.Event) {
         guard !isLost else { return }
-        if events.contains(.writable) {
-            guard session.flush() else { return lose() }
+        switch event {
+        case .received:
+            takeResults()
+        case .flushed:
             writer.take()?.resume()
+        case .lost:
+            takeResults()
+            lose()
         }
-        guard events.contains(.readable) else { return }
-        let isAlive = session.read()
-        takeResults()
-        if !isAlive { lose() }
     }
 
     private func takeResults() {
@@ -260,8 +261,13 @@ package final class PostgresConnection: @unchecked Sendable {
             lose()
             return true
         default:
-            operation?.latest = .failure(.server(ServerError(result: result)))
+            let error = ServerError(result: result)
             PQclear(result)
+            if error.endsSession || PQstatus(session.raw) == CONNECTION_BAD {
+                lose()
+                return true
+            }
+            operation?.latest = .failure(.server(error))
         }
         return false
     }
@@ -313,7 +319,11 @@ package final class PostgresConnection: @unchecked Sendable {
 
     private func startGraceTimer() {
         operation?.graceTimer?.cancel()
-        operation?.graceTimer = loop.schedule(after: cancelGrace) { [self] in lose() }
+        operation?.graceTimer = loop.schedule(after: cancelGrace) { [self] in
+            // On a busy machine the answer may have come in the same turn as the timer.
+            if session.read() { takeResults() }
+            if operation != nil { lose() }
+        }
     }
 
     /// The connection is unusable: answers the statement under way.

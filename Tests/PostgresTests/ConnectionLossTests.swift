@@ -43,6 +43,36 @@ struct ConnectionLossTests {
         #expect(after == "again")
     }
 
+    @Test(
+        "a backend that ends under an exclusive connection fails its statement",
+        arguments: [("SELECT pg_sleep(29)", true), ("BEGIN; SELECT pg_sleep(29)", true)])
+    func terminatedExclusive(sql: String, mayHaveBeenApplied: Bool) async throws {
+        var configuration = try TestServer.configuration()
+        configuration.applicationName = "fourfold-exclusive-loss-\(sql.utf8.count)"
+        let error = try await TestServer.run(configuration) { loop, client in
+            async let lost = postgresError {
+                try await client.withConnection(deadline: .soon) { try await $0.simple(sql) }
+            }
+            try await client.withConnection(deadline: .soon) { connection in
+                let ended = Statement(
+                    unnamed: """
+                        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                        WHERE application_name = current_setting('application_name')
+                          AND wait_event = 'PgSleep'
+                        """)
+                let isEnded = try await loop.waits {
+                    try await connection.query(ended).rowCount == 1
+                }
+                #expect(isEnded)
+            }
+            return await lost
+        }
+        guard case .connectionLost(mayHaveBeenApplied) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
     @Test("an idle exclusive connection that the server closed is not handed out")
     func idleLost() async throws {
         var configuration = try TestServer.configuration()
