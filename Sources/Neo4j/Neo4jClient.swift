@@ -47,7 +47,7 @@ package final class Neo4jClient: @unchecked Sendable {
     /// - Parameters:
     ///   - statement: Cypher. Keep it byte-identical across calls: the plan cache keys on the text.
     ///   - parameters: A JSON object.
-    ///   - deadline: Bounds the wait. The server is told too, in whole seconds, but 5.26 ignores it.
+    ///   - deadline: Bounds the wait. The server is told too, in whole seconds; 5.26 ignores it.
     package func run(
         _ statement: String, parameters: [UInt8] = Array("{}".utf8), access: Neo4jAccess,
         deadline: Deadline

@@ -36,7 +36,9 @@ enum Neo4jResponse {
     }
 
     /// No error document, or no whole one.
-    private static func broken(_ response: HTTPClientResponse, _ access: Neo4jAccess) -> Neo4jError {
+    private static func broken(
+        _ response: HTTPClientResponse, _ access: Neo4jAccess
+    ) -> Neo4jError {
         switch response.status {
         case 200..<300: access == .write ? .outcomeUnknown : .invalidResponse
         case 401: .unauthorized(code: "Neo.ClientError.Security.Unauthorized")

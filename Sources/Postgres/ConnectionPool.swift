@@ -67,7 +67,7 @@ final class ConnectionPool: @unchecked Sendable {
         case .reject:
             caller.resume(returning: .failure(.overloaded))
         case .wait(let mustConnect):
-            let timer = loop.schedule(after: deadline.remaining) { [self] in
+            let timer = loop.schedule(after: deadline.boundedRemaining) { [self] in
                 leave(id, .timedOut(mayHaveBeenApplied: false))
             }
             waiters[id] = Waiter(caller: caller, timer: timer)

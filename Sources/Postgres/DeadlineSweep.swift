@@ -1,5 +1,14 @@
 internal import Runtime
 
+extension Deadline {
+    /// The time left, at most a day: a timer for "never" would overflow.
+    var boundedRemaining: Duration {
+        let now = monotonicNanoseconds()
+        let left = nanoseconds > now ? nanoseconds - now : 0
+        return .nanoseconds(Int64(min(left, 86_400_000_000_000)))
+    }
+}
+
 /// One timer for the deadlines of many requests: it runs at the earliest one.
 ///
 /// An answered request is not taken out; the sweep that its deadline causes finds it gone. With
@@ -32,10 +41,9 @@ final class DeadlineSweep {
         timer = nil
         dueAt = time
         guard time != .max else { return }
-        let now = monotonicNanoseconds()
         // Deadlines of a little later are swept together.
-        let delay = max(time > now ? time - now : 0, 2_000_000)
-        timer = loop.schedule(after: .nanoseconds(Int64(clamping: delay))) { [self] in
+        let delay = max(Deadline(nanoseconds: time).boundedRemaining, .milliseconds(2))
+        timer = loop.schedule(after: delay) { [self] in
             timer = nil
             dueAt = .max
             let next = sweep(monotonicNanoseconds())

@@ -27,7 +27,8 @@ package final class PostgresConnection: @unchecked Sendable {
     private struct Operation {
         let id: UInt64
         var caller: UnsafeContinuation<Answer, Never>?
-        var mayBeApplied: Bool
+        let mayBeApplied: Bool
+        let isInterruptible: Bool
         var latest: Answer?
         var isAnswered = false
         /// Why a cancel was sent.
@@ -136,8 +137,7 @@ package final class PostgresConnection: @unchecked Sendable {
 
     func beginLease(deadline: Deadline) {
         self.deadline = deadline
-        guard deadline.nanoseconds != .max else { return }
-        deadlineTimer = loop.schedule(after: deadline.remaining) { [self] in
+        deadlineTimer = loop.schedule(after: deadline.boundedRemaining) { [self] in
             deadlineTimer = nil
             interrupt(.timedOut(mayHaveBeenApplied: false))
             writer.take()?.resume()
@@ -167,8 +167,8 @@ package final class PostgresConnection: @unchecked Sendable {
     /// Sends by `send` and waits for the answer.
     ///
     /// - Parameters:
-    ///   - hasGrace: It ends a transaction or a lease: not bound to the deadline or the task, but to
-    ///     the grace of a cancel.
+    ///   - hasGrace: It ends a transaction or a lease: bound neither to the deadline nor to the
+    ///     task, but to the grace of a cancel.
     ///   - send: Returns what libpq's send function returned; nil for a value that contains NUL.
     func run(
         mayBeApplied: Bool, hasGrace: Bool = false, _ send: (OpaquePointer) -> CInt?
@@ -183,7 +183,7 @@ package final class PostgresConnection: @unchecked Sendable {
         guard let sent = send(session.raw) else { throw .server(.nulInParameter) }
         lastOperationID += 1
         let id = lastOperationID
-        operation = Operation(id: id, mayBeApplied: mayBeApplied)
+        operation = Operation(id: id, mayBeApplied: mayBeApplied, isInterruptible: !hasGrace)
         if sent != 1 || !session.flush() {
             operation = nil
             lose()
@@ -272,7 +272,8 @@ package final class PostgresConnection: @unchecked Sendable {
 
     /// Cancels the statement under way on the server.
     private func interrupt(_ reason: PostgresError) {
-        guard operation != nil, operation?.interruption == nil, operation?.isAnswered == false
+        guard let current = operation, current.isInterruptible, current.interruption == nil,
+            !current.isAnswered
         else { return }
         operation?.interruption = reason
         startGraceTimer()

@@ -26,6 +26,7 @@ final class SharedLane: PipelineOwner {
         isClosed = true
         sweep?.stop()
         for connection in connections { connection.close() }
+        connections.removeAll()
         failWaiting(.cancelled(mayHaveBeenApplied: false))
     }
 

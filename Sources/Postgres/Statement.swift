@@ -11,8 +11,8 @@ package struct Statement: Sendable {
 
     /// A statement that is prepared under `name` (for logs and `pg_prepared_statements`).
     ///
-    /// - Parameter isReadOnly: Running it twice or not at all makes no difference. A lost connection
-    ///   is then reported as not applied.
+    /// - Parameter isReadOnly: Running it twice or not at all makes no difference. A lost
+    ///   connection is then reported as not applied.
     package init(_ name: String, _ sql: String, isReadOnly: Bool = false) {
         let index = nextStatementIndex.withLock { next in
             defer { next += 1 }

@@ -51,6 +51,7 @@ final class WriteLane: PipelineOwner, Flushable {
         isClosed = true
         sweep?.stop()
         for connection in connections { connection.close() }
+        connections.removeAll()
         failWaiting(.cancelled(mayHaveBeenApplied: false))
     }
 

@@ -52,7 +52,7 @@ extension WeaviateClient {
         }
     }
 
-    /// Removes what matches, at most the server's bound: repeat until `matchCount` is 0. On the loop.
+    /// Removes what matches, at most the server's bound: repeat until `matchCount` is 0.
     package func deleteBatch(
         className: String, filter: WeaviateFilter, deadline: Deadline
     ) async throws(WeaviateError) -> WeaviateDeletion {

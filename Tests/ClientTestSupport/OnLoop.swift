@@ -22,10 +22,16 @@ package func environment(_ name: String) -> String? {
     return text.isEmpty ? nil : text
 }
 
-/// The URL of a real store. Stops the test run when it is missing: these tests are never skipped.
-package func storeURL(_ name: String) -> String {
+/// A real store's URL is missing: tests against it fail, they are never skipped.
+package struct MissingStore: Error, CustomStringConvertible {
+    package let description: String
+}
+
+/// The URL of a real store from the environment.
+package func storeURL(_ name: String) throws -> String {
     guard let url = environment(name) else {
-        fatalError("\(name) is not set: scripts/test starts the stores and sets it")
+        throw MissingStore(
+            description: "\(name) is not set; scripts/test starts the stores and sets it")
     }
     return url
 }

@@ -12,7 +12,7 @@ struct Neo4jClientTests {
         _ body: @escaping @Sendable (Neo4jClient) async throws(Neo4jError) -> Value
     ) async throws -> Value {
         let configuration = Neo4jConfiguration(
-            url: storeURL("FOURFOLD_TEST_NEO4J_URL"),
+            url: try storeURL("FOURFOLD_TEST_NEO4J_URL"),
             user: environment("FOURFOLD_TEST_NEO4J_USER"),
             password: environment("FOURFOLD_TEST_NEO4J_PASSWORD") ?? "")
         let result = await onLoop { loop -> Result<Value, Neo4jError> in

@@ -50,8 +50,8 @@ struct ExclusiveConnectionTests {
                 result.withLock { $0 = error }
             }
             let isRunning = try await loop.waits {
-                try await client.value(ExclusiveConnectionTests.sleeping + " AND query LIKE '%task%'")
-                    == "1"
+                try await client.value(
+                    ExclusiveConnectionTests.sleeping + " AND query LIKE '%task%'") == "1"
             }
             #expect(isRunning)
             task.cancel()
@@ -95,7 +95,10 @@ struct ExclusiveConnectionTests {
                     ).string(0, 0)
                 }
                 let rows = try await connection.query(
-                    Statement(unnamed: "SELECT string_agg(id::text, ',') FROM fourfold_tests.transactions"))
+                    Statement(
+                        unnamed: """
+                            SELECT string_agg(id::text, ',') FROM fourfold_tests.transactions
+                            """))
                 return (rows.string(0, 0), [swallowed?.serverError?.sqlState, level])
             }
         }
@@ -110,7 +113,8 @@ struct ExclusiveConnectionTests {
         let (rows, isSame) = try await TestServer.run(table: "txdeadline", limits) { loop, client in
             let backend = try await client.exclusiveBackend()
             _ = await postgresError {
-                try await client.withConnection(deadline: .after(.milliseconds(100))) { connection in
+                let deadline = Deadline.after(.milliseconds(100))
+                try await client.withConnection(deadline: deadline) { connection in
                     try await connection.transaction {
                         _ = try await connection.query(
                             Statement(unnamed: "INSERT INTO fourfold_tests.txdeadline VALUES (1)"))

@@ -53,7 +53,8 @@ struct SharedLaneTests {
         let values = try await TestServer.run(try TestServer.configuration()) { loop, client in
             let result = try await client.query(
                 Statement(
-                    "kinds", "SELECT $1::text, $2::int8, $3::bool, $4::float8, $5::jsonb, $6::text"),
+                    "kinds",
+                    "SELECT $1::text, $2::int8, $3::bool, $4::float8, $5::jsonb, $6::text"),
                 [
                     .null, .int(.min), .bool(true), .double(0.1), .bytes(Array(#"{"a":1}"#.utf8)),
                     .text("'; DROP TABLE x; -- é"),

@@ -45,7 +45,7 @@ struct WriteLaneTests {
     func sharedTransaction() async throws {
         let (written, batches) = try await TestServer.run(table: "together") { loop, client in
             let insert = WriteLaneTests.insert(into: "together")
-            // Both write connections must stand, or the first turn does not find them.
+            // The write connection must stand, or the first turn does not find it.
             _ = try await client.write(insert, [.int(0), .null], deadline: .soon)
             let before = client.statistics.committedBatches
             let written = await WriteLaneTests.write(Array(1...20), with: insert, client)
@@ -142,7 +142,8 @@ struct WriteLaneTests {
             let insert = WriteLaneTests.insert(into: "locks")
             _ = try await client.write(insert, [.int(1), .text("old")], deadline: .soon)
             let update = Statement(
-                "update", "UPDATE fourfold_tests.locks SET note = 'new' WHERE id = $1 RETURNING note")
+                "update",
+                "UPDATE fourfold_tests.locks SET note = 'new' WHERE id = $1 RETURNING note")
             return try await client.withConnection(deadline: .soon) { holder in
                 _ = try await holder.simple(
                     "BEGIN; SELECT FROM fourfold_tests.locks WHERE id = 1 FOR UPDATE")
@@ -225,7 +226,7 @@ struct WriteLaneTests {
         #expect(counts == [2, 2, 2, 2, 3])
     }
 
-    @Test("an acknowledged write is there when its backend ends; an unanswered one runs never twice")
+    @Test("when backends end, acknowledged writes are there and none runs twice")
     func terminatedWhileWriting() async throws {
         let (acknowledged, present) = try await TestServer.run(table: "killed") { loop, client in
             let insert = WriteLaneTests.insert(into: "killed")

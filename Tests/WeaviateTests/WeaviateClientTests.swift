@@ -46,7 +46,7 @@ struct WeaviateClientTests {
         _ body: @escaping @Sendable (WeaviateClient) async throws(WeaviateError) -> Value
     ) async throws -> Value {
         let configuration = WeaviateConfiguration(
-            url: storeURL("FOURFOLD_TEST_WEAVIATE_URL"),
+            url: try storeURL("FOURFOLD_TEST_WEAVIATE_URL"),
             apiKey: environment("FOURFOLD_TEST_WEAVIATE_API_KEY"))
         let result = await onLoop { loop -> Result<Value, WeaviateError> in
             let http = HTTPClient(loop: loop)

@@ -7,10 +7,10 @@
 --      entity is projected page by page with advance_resync(…), finish_resync(…) ends it.
 --   4. otherwise: SELECT nextval('fourfold.revision_seq'); then outbox_page(pack, done, goal,
 --      cursor_xid, cursor_position, limit) with goal null where none is stored: each row names
---      the goal that was used. No row: idle, nothing is written.
+--      the goal that was used. No row and no stored goal: idle, nothing is written.
 --   5. The page is applied. A full page: advance_cursor(…) with the goal and the last row's
---      (xid, position). A page that is not full: finish_goal(…), done becomes the goal.
---      Either answers false when another leads: stop.
+--      (xid, position). A page that is not full, or an empty one while a goal is stored:
+--      finish_goal(…), done becomes the goal. Either answers false when another leads: stop.
 
 CREATE TABLE fourfold.lanes (
     pack text NOT NULL,
@@ -125,7 +125,8 @@ $$;
 -- have ended when `goal` was. The three branches are one index range each: the rest of the
 -- transaction the cursor stands in, later transactions out of done's list, and all that began
 -- after done. Transactions still running at the goal are left out by xid, so a long writer's
--- rows are not even looked at.
+-- rows are not even looked at. The settings keep a planner without statistics from reading and
+-- sorting a whole branch for one page.
 CREATE FUNCTION fourfold.outbox_page(
     p_pack text, p_done pg_snapshot, p_goal pg_snapshot, p_cursor_xid xid8,
     p_cursor_position bigint, p_limit int
@@ -133,15 +134,22 @@ CREATE FUNCTION fourfold.outbox_page(
     goal pg_snapshot, xid xid8, "position" bigint, entity text, key text, op "char",
     columns jsonb, owner text, trace text, captured_at timestamptz
 )
-LANGUAGE sql STABLE ROWS 1000 AS $$
-    SELECT (SELECT coalesce(p_goal, pg_current_snapshot())), page.xid, page.position, page.entity,
+LANGUAGE plpgsql STABLE ROWS 1000
+SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    goal_used constant pg_snapshot := coalesce(p_goal, pg_current_snapshot());
+BEGIN
+    RETURN QUERY
+    SELECT goal_used, page.xid, page.position, page.entity,
         page.key, page.op, page.columns, page.owner, page.trace, page.captured_at
     FROM (
         (SELECT o.* FROM fourfold.outbox AS o
         WHERE o.pack = p_pack
             AND o.xid = CASE WHEN p_cursor_xid < pg_snapshot_xmax(p_done) THEN p_cursor_xid END
             AND o.position > p_cursor_position
-            AND pg_visible_in_snapshot(o.xid, (SELECT coalesce(p_goal, pg_current_snapshot())))
+            AND pg_visible_in_snapshot(o.xid, goal_used)
         ORDER BY o.xid, o.position LIMIT p_limit)
         UNION ALL
         (SELECT o.* FROM fourfold.outbox AS o
@@ -149,7 +157,7 @@ LANGUAGE sql STABLE ROWS 1000 AS $$
             AND o.xid = ANY (ARRAY(
                 SELECT x FROM pg_snapshot_xip(p_done) AS x WHERE x > p_cursor_xid
                 EXCEPT
-                SELECT pg_snapshot_xip(coalesce(p_goal, pg_current_snapshot()))))
+                SELECT pg_snapshot_xip(goal_used)))
         ORDER BY o.xid, o.position LIMIT p_limit)
         UNION ALL
         (SELECT o.* FROM fourfold.outbox AS o
@@ -158,13 +166,13 @@ LANGUAGE sql STABLE ROWS 1000 AS $$
                 greatest(pg_snapshot_xmax(p_done), p_cursor_xid),
                 CASE WHEN p_cursor_xid >= pg_snapshot_xmax(p_done)
                      THEN p_cursor_position ELSE -1 END)
-            AND o.xid < pg_snapshot_xmax((SELECT coalesce(p_goal, pg_current_snapshot())))
-            AND pg_visible_in_snapshot(o.xid, (SELECT coalesce(p_goal, pg_current_snapshot())))
+            AND o.xid < pg_snapshot_xmax(goal_used)
+            AND pg_visible_in_snapshot(o.xid, goal_used)
         ORDER BY o.xid, o.position LIMIT p_limit)
     ) AS page
     ORDER BY page.xid, page.position
-    LIMIT p_limit
-$$;
+    LIMIT p_limit;
+END $$;
 
 -- Moves the cursor inside the goal. False: another leads the lane now, stop.
 CREATE FUNCTION fourfold.advance_cursor(

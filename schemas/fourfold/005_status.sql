@@ -1,26 +1,21 @@
 -- Questions about lanes: tokens, states, lag, retention, restored databases.
 
--- Whether the lane has this row in its store: seen by done, or, within the goal, up to the cursor.
-CREATE FUNCTION fourfold.is_done(
-    p_done pg_snapshot, p_goal pg_snapshot, p_cursor_xid xid8, p_cursor_position bigint,
-    p_xid xid8, p_position bigint
-) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN pg_visible_in_snapshot(p_xid, p_done)
-    OR (p_goal IS NOT NULL AND pg_visible_in_snapshot(p_xid, p_goal)
-        AND (p_xid, p_position) <= (p_cursor_xid, p_cursor_position));
-
--- What is visible and not done, oldest transactions first, at most p_bound rows.
+-- What is visible and not done, at most p_bound rows: the rest of the goal, and what the goal
+-- does not see.
 CREATE FUNCTION fourfold.outbox_pending(p_pack text, p_lane text, p_bound int DEFAULT 10000)
 RETURNS TABLE (xid xid8, entity text, key text, captured_at timestamptz)
 LANGUAGE sql STABLE ROWS 1000 AS $$
     SELECT page.xid, page.entity, page.key, page.captured_at
     FROM fourfold.lanes AS l
-    CROSS JOIN LATERAL fourfold.outbox_page(
-        l.pack, l.done, NULL,
-        CASE WHEN l.goal IS NULL THEN '0' ELSE l.cursor_xid END,
-        CASE WHEN l.goal IS NULL THEN 0 ELSE l.cursor_position END, p_bound) AS page
+    CROSS JOIN LATERAL (
+        SELECT * FROM fourfold.outbox_page(
+            l.pack, l.done, l.goal, l.cursor_xid, l.cursor_position,
+            CASE WHEN l.goal IS NULL THEN 0 ELSE p_bound END)
+        UNION ALL
+        SELECT * FROM fourfold.outbox_page(
+            l.pack, coalesce(l.goal, l.done), NULL, '0', 0, p_bound)) AS page
     WHERE l.pack = p_pack AND l.lane = p_lane AND NOT l.resync
+    LIMIT p_bound
 $$;
 
 -- Has the lane applied the write with this transaction id? p_entities: those that the lane

@@ -1,1 +1,0 @@
-// The layer Redis is being written.

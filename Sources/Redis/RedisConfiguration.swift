@@ -1,0 +1,35 @@
+/// Limits and times of one ``RedisClient``.
+package struct RedisConfiguration: Sendable {
+    package var address: RedisAddress
+    /// Time for name resolution, connect and login together.
+    package var connectTimeout: Duration = .seconds(3)
+    /// Commands sent and not answered yet; more wait.
+    package var inFlightMax = 4_096
+    /// Commands waiting to be sent; one more is refused as overloaded.
+    package var queueMax = 4_096
+    /// Bytes of one encoded command.
+    package var commandByteCountMax = 16 << 20
+    /// A connection that owes an answer this long is closed.
+    package var stallTimeout: Duration = .seconds(5)
+    package var backoff = RedisBackoff()
+
+    package init(address: RedisAddress) { self.address = address }
+}
+
+/// Waiting times between attempts to connect.
+package struct RedisBackoff: Sendable {
+    /// After the first failure; doubles with each further one.
+    package var first: Duration = .milliseconds(50)
+    package var longest: Duration = .seconds(5)
+    /// Share of the time that is random, 0...1.
+    package var jitter = 0.3
+
+    package init() {}
+
+    /// The wait after `failureCount` failures in a row, at least 1. `random` is in 0..<1.
+    func delay(failureCount: Int, random: Double) -> Duration {
+        let exponent = min(max(failureCount, 1) - 1, 20)
+        let full = min(longest, first * (1 << exponent))
+        return full * (1 - jitter * random)
+    }
+}
