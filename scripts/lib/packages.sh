@@ -3,7 +3,7 @@
 # reconfigured: services stay off during the installation and no database cluster is made.
 
 BUILD_PACKAGES=(libuv1-dev libllhttp-dev libpq-dev libhiredis-dev libcurl4-openssl-dev
-    libyyjson-dev libssl-dev pkgconf gcc libc6-dev)
+    libyyjson-dev libssl-dev pkgconf g++ libc6-dev)
 # redis-tools holds the server's program; the package redis-server would add a system service.
 STORE_PACKAGES=(postgresql-17 postgresql-17-pgvector redis-tools curl ca-certificates)
 
