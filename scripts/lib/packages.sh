@@ -26,12 +26,17 @@ install_packages() {
     local -a from=()
     if ! knows_trixie && [[ $(debian_codename) == bookworm ]]; then add_trixie_suite; fi
     if knows_trixie; then from=(--target-release trixie); fi
+    mkdir -p "$RUN_DIR/log"
     keep_services_off
     local status=0
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 \
-        --no-install-recommends -o Dpkg::Use-Pty=0 "${from[@]}" "${missing[@]}" || status=$?
+        --no-install-recommends -o Dpkg::Use-Pty=0 "${from[@]}" "${missing[@]}" \
+        >>"$(log_file apt)" 2>&1 || status=$?
     let_services_start
-    ((status == 0)) || die "apt-get could not install: ${missing[*]}"
+    if ((status != 0)); then
+        tail -n 20 "$(log_file apt)" >&2
+        die "apt-get could not install: ${missing[*]}" "its log: $(log_file apt)"
+    fi
 }
 
 as_root() {
