@@ -62,8 +62,7 @@ class Oracle:
 
     def describe_lanes(self):
         lines = self.psql(
-            "SELECT l.lane, epoch, holder, expires_at - clock_timestamp() AS lease, resync,"
-            " resync_entity, done, goal, last_error, s.pending, s.parked FROM fourfold.lanes AS l,"
+            "SELECT l.*, l.expires_at - clock_timestamp() AS lease, s.pending, s.parked FROM fourfold.lanes AS l,"
             " fourfold.lane_status(l.pack, l.lane) AS s")
         lines += self.psql("SELECT lane, entity, key, error, attempts FROM fourfold.parked LIMIT 5")
         return "\n".join(str({name: str(value) for name, value in each.items()})
