@@ -50,7 +50,8 @@ print_tour() {
 
 Fourfold is up at $GATEWAY_URL. Try:
 
-  curl '$GATEWAY_URL/v1/dots/concepts?select=concept_id,name&order=name&limit=5'
+  curl '$GATEWAY_URL/v1/dots/concepts?select=concept_id,name&order=name&limit=5' \\
+       -H 'Fourfold-User: $owner'
   curl '$GATEWAY_URL/v1/dots/concepts/$concept/connections?depth=1'
   curl '$GATEWAY_URL/v1/dots/search' -H 'Content-Type: application/json' \\
        -H 'Fourfold-User: $owner' \\
