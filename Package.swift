@@ -66,6 +66,7 @@ let package = Package(
         tests("Postgres", ["Runtime"]),
         tests("JSON"),
         tests("Settings"),
+        tests("Packs", ["Postgres", "Runtime"]),
         tests("Gateway", ["Packs", "Postgres", "JSON", "Runtime"]),
         tests("HTTPServer", ["Runtime"]),
         .target(

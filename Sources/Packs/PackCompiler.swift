@@ -80,7 +80,7 @@ package struct PackCompiler: Sendable {
         _ manifest: PackManifest, _ document: JSONDocument, _ catalog: Catalog,
         _ connection: PostgresConnection
     ) async throws(PostgresError) -> ([Entity], [PackProblem]) {
-        let body = Parameter.bytes(document.root.serialized())
+        let body = Parameter.bytes(documentText(manifest, document))
         let file = files.manifestFile(manifest.name)
         let found = try await connection.query(PackCompiler.problemsStatement, [body])
         let problems = (0..<found.rowCount).map { row in
@@ -119,7 +119,16 @@ package struct PackCompiler: Sendable {
             vectors: classes.isEmpty ? nil : VectorProjection(classes: classes),
             dirtyRules: manifest.dirtyRules, export: manifest.export,
             cypher: try files.cypherScripts(manifest.name).flatMap { cypherStatements($0.text) },
-            document: document.root.serialized())
+            document: documentText(manifest, document))
+    }
+
+    /// The document as the engine's SQL takes it: with the schema, which the file may leave out.
+    private func documentText(_ manifest: PackManifest, _ document: JSONDocument) -> [UInt8] {
+        let text = document.root.serialized()
+        if document.root["schema"] != nil { return text }
+        var writer = JSONWriter()
+        writer.string(manifest.schema)
+        return Array("{\"schema\":".utf8) + writer.bytes + Array(",".utf8) + Array(text.dropFirst())
     }
 
     /// Each vector class of the manifest has a file and each file a class.
