@@ -66,7 +66,7 @@ let package = Package(
         tests("Postgres", ["Runtime"]),
         tests("JSON"),
         tests("Settings"),
-        tests("Gateway"),
+        tests("Gateway", ["Packs", "Postgres", "JSON", "Runtime"]),
         tests("HTTPServer", ["Runtime"]),
         .target(
             name: "ClientTestSupport", dependencies: ["Runtime"], path: "Tests/ClientTestSupport",

@@ -27,16 +27,29 @@ package struct Migrator: Sendable {
     package func run(
         packs: [String], on connection: PostgresConnection
     ) async throws(PackFailure) -> Summary {
+        try await Migrator.locked(connection) { () async throws(PackFailure) in
+            do throws(PostgresError) {
+                _ = try await connection.simple(Migrator.bootstrap)
+            } catch {
+                throw .database(error)
+            }
+            return try await applyAll(packs, connection)
+        }
+    }
+
+    /// Runs `body` while no other process migrates or installs.
+    package static func locked<Result>(
+        _ connection: PostgresConnection, _ body: () async throws(PackFailure) -> Result
+    ) async throws(PackFailure) -> Result {
         do throws(PostgresError) {
             _ = try await connection.query(
                 Statement(unnamed: "SELECT pg_advisory_lock($1)"), [.int(Migrator.lockKey)])
-            _ = try await connection.simple(Migrator.bootstrap)
         } catch {
             throw .database(error)
         }
-        let outcome: Result<Summary, PackFailure>
+        let outcome: Swift.Result<Result, PackFailure>
         do throws(PackFailure) {
-            outcome = .success(try await applyAll(packs, connection))
+            outcome = .success(try await body())
         } catch {
             outcome = .failure(error)
         }

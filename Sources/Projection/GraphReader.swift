@@ -13,6 +13,17 @@ package struct Connections: Sendable {
     package var source: String
     /// Why the embedded graph answered in Neo4j's place; nil if it did not.
     package var degradedReason: String?
+
+    package init(
+        nodes: [GraphNode], edges: [GraphEdge], isTruncated: Bool, source: String,
+        degradedReason: String? = nil
+    ) {
+        self.nodes = nodes
+        self.edges = edges
+        self.isTruncated = isTruncated
+        self.source = source
+        self.degradedReason = degradedReason
+    }
 }
 
 /// Walks a pack's graph: Neo4j where there is one and it answers, else PostgreSQL. Node content and
@@ -114,8 +125,8 @@ package final class GraphReader: @unchecked Sendable {
             }
         }
         let edges = walk.edges.filter { edge in
-            (edge.from == query.key || found[edge.from] != nil)
-                && (edge.to == query.key || found[edge.to] != nil)
+            (query.keys.contains(edge.from) || found[edge.from] != nil)
+                && (query.keys.contains(edge.to) || found[edge.to] != nil)
         }
         return Connections(
             nodes: nodes, edges: edges, isTruncated: walk.isTruncated, source: source,

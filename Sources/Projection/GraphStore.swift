@@ -1,6 +1,6 @@
 package import Runtime
 
-/// A walk through the graph from one entity.
+/// A walk through the graph from some entities.
 package struct ConnectionsQuery: Sendable {
     package enum Direction: String, Sendable, CaseIterable {
         case out, `in`, both
@@ -12,8 +12,8 @@ package struct ConnectionsQuery: Sendable {
     /// Edges of an answer, as a multiple of its limit of nodes.
     package static let edgesPerNode = 10
 
-    /// The key of the entity it starts from.
-    package var key: String
+    /// The keys of the entities it starts from.
+    package var keys: [String]
     /// Nodes of other owners are not seen; nil for an entity that has none.
     package var owner: String?
     /// 1...``depthMax``.
@@ -21,17 +21,17 @@ package struct ConnectionsQuery: Sendable {
     /// Relationship types; empty means all.
     package var types: [String]
     package var direction: Direction
-    /// Nodes, without the one it starts from: 1...``nodeCountMax``.
+    /// Nodes, without those it starts from: 1...``nodeCountMax``.
     package var limit: Int
 
     package init(
-        key: String, owner: String?, depth: Int = 1, types: [String] = [],
+        keys: [String], owner: String?, depth: Int = 1, types: [String] = [],
         direction: Direction = .both, limit: Int = 100
     ) {
         precondition((1...ConnectionsQuery.depthMax).contains(depth), "depth out of bounds")
         precondition((1...ConnectionsQuery.nodeCountMax).contains(limit), "limit out of bounds")
         precondition(types.count <= ConnectionsQuery.typeCountMax, "too many types")
-        self.key = key
+        self.keys = keys
         self.owner = owner
         self.depth = depth
         self.types = types
@@ -106,9 +106,9 @@ struct GraphWalk: Sendable {
         _ query: ConnectionsQuery, in store: any GraphStore, deadline: Deadline
     ) async throws(GraphStoreError) -> GraphWalk {
         var walk = GraphWalk()
-        var frontier = [query.key]
-        var sources = [query.key]
-        var seen = [query.key]
+        var frontier = query.keys
+        var sources = query.keys
+        var seen = query.keys
         for depth in 1...query.depth {
             let room = query.limit - walk.depths.count
             var layer = try await store.neighbours(

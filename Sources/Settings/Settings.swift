@@ -46,6 +46,11 @@ package struct Settings: Sendable {
         return number
     }
 
+    package func optionalInteger(_ name: String) -> Int? {
+        guard case .integer(let number) = values[name] else { return nil }
+        return number
+    }
+
     package func duration(_ name: String) -> Duration {
         guard case .duration(let duration) = values[name] else { missing(name) }
         return duration
@@ -69,6 +74,8 @@ package struct Settings: Sendable {
 /// Everything that is wrong with the settings. Never carries a value.
 package struct SettingsError: Error, Equatable {
     package let mistakes: [String]
+
+    package init(mistakes: [String]) { self.mistakes = mistakes }
 }
 
 private struct SettingsReader {

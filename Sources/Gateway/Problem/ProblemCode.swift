@@ -1,6 +1,7 @@
-/// Every way a request can fail, as the stable `code` of its answer. `docs/ERRORS.md` explains each.
+/// Every way a request can fail, as the stable `code` of its answer; explained in `docs/ERRORS.md`.
 package enum ProblemCode: String, CaseIterable, Sendable {
     // 400: the request is wrong.
+    case malformedRequest = "malformed_request"
     case malformedJSON = "malformed_json"
     case invalidBody = "invalid_body"
     case invalidValue = "invalid_value"
@@ -37,7 +38,8 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case notAcceptable = "not_acceptable"
     case notSingular = "not_singular"
 
-    // 409 to 431: the request meets a state or a limit.
+    // 408 to 431: the request meets a state or a limit.
+    case requestTimedOut = "request_timed_out"
     case uniqueViolation = "unique_violation"
     case foreignKeyViolation = "foreign_key_violation"
     case rowInUse = "row_in_use"
@@ -47,6 +49,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case bodyTooLarge = "body_too_large"
     case urlTooLong = "url_too_long"
     case unsupportedMediaType = "unsupported_media_type"
+    case expectationFailed = "expectation_failed"
     case domainRule = "domain_rule"
     case ownerMismatch = "owner_mismatch"
     case ownerImmutable = "owner_immutable"
@@ -55,8 +58,10 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case rateLimited = "rate_limited"
     case headersTooLarge = "headers_too_large"
 
-    // 500 to 504: we or a store cannot.
+    // 500 to 505: we or a store cannot.
     case internalError = "internal_error"
+    case notImplemented = "not_implemented"
+    case versionUnsupported = "version_unsupported"
     case storeUnavailable = "store_unavailable"
     case outcomeUnknown = "outcome_unknown"
     case overloaded = "overloaded"
@@ -68,7 +73,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     /// The HTTP status of the answer.
     package var status: Int {
         switch self {
-        case .malformedJSON, .invalidBody, .invalidValue, .missingColumn, .unknownColumn,
+        case .malformedRequest, .malformedJSON, .invalidBody, .invalidValue, .missingColumn, .unknownColumn,
             .generatedColumn, .duplicateRows, .tooManyRows, .invalidParameter, .invalidHeader,
             .invalidFilter, .invalidSelect, .invalidOrder, .invalidCursor, .invalidConflictTarget,
             .filterRequired, .columnNotIndexed, .queryTooComplex, .embeddingUnsupported,
@@ -79,6 +84,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
         case .unknownRoute, .unknownPack, .unknownEntity, .notFound: 404
         case .methodNotAllowed, .appendOnly, .readOnlyEntity: 405
         case .notAcceptable, .notSingular: 406
+        case .requestTimedOut: 408
         case .uniqueViolation, .foreignKeyViolation, .rowInUse, .exclusionViolation,
             .idempotencyInProgress:
             409
@@ -86,10 +92,13 @@ package enum ProblemCode: String, CaseIterable, Sendable {
         case .bodyTooLarge: 413
         case .urlTooLong: 414
         case .unsupportedMediaType: 415
+        case .expectationFailed: 417
         case .domainRule, .ownerMismatch, .ownerImmutable, .keyMismatch, .idempotencyMismatch: 422
         case .rateLimited: 429
         case .headersTooLarge: 431
         case .internalError: 500
+        case .notImplemented: 501
+        case .versionUnsupported: 505
         case .storeUnavailable, .outcomeUnknown, .overloaded, .writeConflict, .databaseReadOnly,
             .lanesBehind:
             503
@@ -100,6 +109,11 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     /// A short summary that is the same for every occurrence.
     package var title: String {
         switch self {
+        case .malformedRequest: "The request is not valid HTTP"
+        case .requestTimedOut: "The request did not arrive in time"
+        case .expectationFailed: "The expectation is not known"
+        case .notImplemented: "The method or encoding is not known"
+        case .versionUnsupported: "The HTTP version is not supported"
         case .malformedJSON: "The body is not valid JSON"
         case .invalidBody: "The body has the wrong shape"
         case .invalidValue: "A value does not fit its column"

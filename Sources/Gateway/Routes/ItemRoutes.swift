@@ -1,0 +1,162 @@
+internal import HTTPServer
+internal import JSON
+internal import Postgres
+
+/// `/v1/{pack}/{entity}/{id}`: one row.
+extension Gateway {
+    func item(
+        _ context: RequestContext, _ served: ServedEntity, id: String
+    ) async throws(Problem) -> HTTPResponse {
+        switch context.method {
+        case .get, .head: return try await getItem(context, served, id: id)
+        case .patch:
+            try requireWritable(served, isChange: true)
+            return try await patchItem(context, served, id: id)
+        case .put:
+            try requireWritable(served, isChange: true)
+            return try await putItem(context, served, id: id)
+        case .delete:
+            try requireWritable(served, isChange: true)
+            return try await deleteItem(context, served, id: id)
+        case .post, .options, .other:
+            throw .methodNotAllowed(allowed: itemMethods(served))
+        }
+    }
+
+    private func getItem(
+        _ context: RequestContext, _ served: ServedEntity, id: String
+    ) async throws(Problem) -> HTTPResponse {
+        let condition = try EntityTagCondition(context.request.headers)
+        let query = try itemQuery(context, served, id: id)
+        let result = try await read(query, context, served)
+        guard result.rowCount > 0 else { throw Problem(.notFound) }
+        let tag = result.string(0, 1) ?? ""
+        if condition.isNotModified(tag) {
+            return HTTPResponse(status: 304, headers: ["ETag": "\"\(tag)\""])
+        }
+        var headers = HTTPHeaders.json
+        headers.append("ETag", "\"\(tag)\"")
+        return HTTPResponse(
+            status: 200, headers: headers,
+            body: .foreign(owner: result, bytes: result.bytes(0, 0)))
+    }
+
+    /// The prepared statement, or one for the columns that `select` names.
+    private func itemQuery(
+        _ context: RequestContext, _ served: ServedEntity, id: String
+    ) throws(Problem) -> PlannedQuery {
+        let owner = context.caller.owner
+        guard context.request.rawQuery != nil else {
+            return served.statements.get(key: id, owner: owner)
+        }
+        let parsed = try CollectionQuery.parse(context.request.query, entity: served.entity)
+        guard parsed.isSelectionOnly else {
+            throw Problem(
+                .invalidParameter, "One row takes no parameter but select.",
+                hint: "Filter the collection instead.")
+        }
+        return ReadPlans.get(
+            key: id, selection: parsed.selection, entity: served.entity, owner: owner)
+    }
+
+    private func patchItem(
+        _ context: RequestContext, _ served: ServedEntity, id: String
+    ) async throws(Problem) -> HTTPResponse {
+        let condition = try EntityTagCondition(context.request.headers)
+        let document = try context.json()
+        _ = try BodyCheck(
+            entity: served.entity, purpose: .patch(key: id), owner: context.caller.owner
+        ).check(document.root)
+        let query = served.statements.patch(
+            key: id, body: context.request.body, owner: context.caller.owner,
+            etags: condition.matching)
+        let result = try await write(query, context, served)
+        return try answer(result, context, served)
+    }
+
+    private func putItem(
+        _ context: RequestContext, _ served: ServedEntity, id: String
+    ) async throws(Problem) -> HTTPResponse {
+        let condition = try EntityTagCondition(context.request.headers)
+        let document = try context.json()
+        _ = try BodyCheck(
+            entity: served.entity, purpose: .replace(key: id), owner: context.caller.owner
+        ).check(document.root)
+        var tags = condition.matching
+        if condition.mustExist {
+            // `If-Match: *`: any present state will do, so the present one is asked for.
+            let present = served.statements.get(key: id, owner: context.caller.owner)
+            let result = try await read(present, context, served)
+            guard result.rowCount > 0 else { throw .preconditionFailed(etag: nil) }
+            tags = [result.string(0, 1) ?? ""]
+        }
+        let query = served.statements.put(
+            key: id, body: context.request.body, owner: context.caller.owner, etags: tags,
+            isNew: condition.mustNotExist)
+        let result = try await write(query, context, served)
+        return try answer(result, context, served)
+    }
+
+    private func deleteItem(
+        _ context: RequestContext, _ served: ServedEntity, id: String
+    ) async throws(Problem) -> HTTPResponse {
+        let condition = try EntityTagCondition(context.request.headers)
+        let query = served.statements.delete(
+            key: id, owner: context.caller.owner, etags: condition.matching)
+        let result = try await write(query, context, served, isDelete: true)
+        try requireDone(result)
+        var headers: HTTPHeaders = [:]
+        headers.appendToken(result, configuration)
+        return HTTPResponse(status: 204, headers: headers)
+    }
+
+    /// The answer to a write of one row.
+    func answer(
+        _ result: WriteResult, _ context: RequestContext, _ served: ServedEntity
+    ) throws(Problem) -> HTTPResponse {
+        try requireDone(result)
+        var headers = HTTPHeaders.json
+        headers.append("ETag", "\"\(result.etag ?? "")\"")
+        headers.appendToken(result, configuration)
+        let isCreated = result.outcome == .created
+        if isCreated { headers.append("Location", served.location(key: result.key ?? "")) }
+        if context.preferences.returning == .minimal || context.preferences.returning == .headersOnly {
+            return HTTPResponse(status: isCreated ? 201 : 204, headers: headers)
+        }
+        let body = result.result.bytes(0, WriteResult.Field.body)
+        return HTTPResponse(
+            status: isCreated ? 201 : 200, headers: headers,
+            body: .foreign(owner: result.result, bytes: body))
+    }
+
+    func requireDone(_ result: WriteResult) throws(Problem) {
+        switch result.outcome {
+        case .created, .changed: return
+        case .precondition: throw .preconditionFailed(etag: result.etag)
+        case .owner: throw Problem(.ownerImmutable)
+        case .none: throw Problem(.notFound)
+        }
+    }
+
+    /// Refuses writes to what is not written.
+    func requireWritable(_ served: ServedEntity, isChange: Bool) throws(Problem) {
+        let allowed = isChange ? itemMethods(served) : collectionMethods(served)
+        if served.entity.isReadOnly {
+            throw .methodNotAllowed(.readOnlyEntity, allowed: allowed)
+        }
+        if isChange && served.entity.isAppendOnly {
+            throw .methodNotAllowed(.appendOnly, allowed: allowed)
+        }
+    }
+
+    private func itemMethods(_ served: ServedEntity) -> [String] {
+        served.entity.isReadOnly || served.entity.isAppendOnly
+            ? ["GET", "HEAD"] : ["GET", "HEAD", "PATCH", "PUT", "DELETE"]
+    }
+
+    func collectionMethods(_ served: ServedEntity) -> [String] {
+        if served.entity.isReadOnly { return ["GET", "HEAD"] }
+        if served.entity.isAppendOnly { return ["GET", "HEAD", "POST"] }
+        return ["GET", "HEAD", "POST", "PATCH", "DELETE"]
+    }
+}

@@ -1,0 +1,59 @@
+package import Packs
+
+/// A pack with the statements of its entities. Made once, shared by all loops.
+package struct ServedPack: Sendable {
+    package let pack: Pack
+    private let entities: [String: ServedEntity]
+
+    package init(_ pack: Pack) {
+        self.pack = pack
+        let served = pack.entities.map { entity in
+            (entity.path, ServedEntity(entity, pack: pack.name))
+        }
+        entities = Dictionary(served) { first, _ in first }
+    }
+
+    func entity(_ path: String) throws(Problem) -> ServedEntity {
+        if let entity = entities[path] { return entity }
+        throw Problem(
+            .unknownEntity, "The pack \(pack.name) has no entity of this name.",
+            hint: "There are: \(pack.entities.map(\.path).joined(separator: ", ")).")
+    }
+}
+
+/// An entity and what is prepared for it.
+struct ServedEntity: Sendable {
+    let entity: Entity
+    let pack: String
+    let statements: EntityStatements
+
+    init(_ entity: Entity, pack: String) {
+        self.entity = entity
+        self.pack = pack
+        statements = EntityStatements(entity, pack: pack)
+    }
+
+    /// The path of one row, for `Location`.
+    func location(key: String) -> String {
+        "/v1/\(pack)/\(entity.path)/\(percentEncodeSegment(key))"
+    }
+}
+
+/// A text as one segment of a path (RFC 3986 §3.3: everything but unreserved is encoded).
+func percentEncodeSegment(_ text: String) -> String {
+    let digits = Array("0123456789ABCDEF".unicodeScalars)
+    var encoded = ""
+    for byte in text.utf8 {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+            UInt8(ascii: "_"), UInt8(ascii: "~"):
+            encoded.unicodeScalars.append(Unicode.Scalar(byte))
+        default:
+            encoded.unicodeScalars.append("%")
+            encoded.unicodeScalars.append(digits[Int(byte >> 4)])
+            encoded.unicodeScalars.append(digits[Int(byte & 15)])
+        }
+    }
+    return encoded
+}

@@ -1,0 +1,2 @@
+/// Every command, in the order of the usage text.
+let commands: [Command] = [serveCommand, migrateCommand, packsCheckCommand]

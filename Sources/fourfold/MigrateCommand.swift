@@ -1,0 +1,16 @@
+/// `fourfold migrate`
+let migrateCommand = Command(
+    name: "migrate",
+    summary: "Applies the SQL of the engine and the packs, then the schemas of graph and vectors.",
+    flags: [:],
+    details: "Each script runs once, in a transaction; a changed script is refused. Safe to run twice at once."
+) { settings in
+    guard let database = Database(settings) else { return .failed }
+    return runOnLoop { loop in
+        let client = database.client(loop)
+        defer { client.close() }
+        guard await database.waitUntilReachable(client, loop) else { return .failed }
+        guard await database.migrateAndCompile(client) != nil else { return .failed }
+        return .done
+    }
+}

@@ -1,0 +1,93 @@
+internal import Gateway
+internal import Glibc
+internal import HTTPServer
+internal import Packs
+internal import Postgres
+internal import Runtime
+
+/// The running gateway: loops that serve, and what they share.
+final class Service: Sendable {
+    private let plan: ServePlan
+
+    init(_ plan: ServePlan) { self.plan = plan }
+
+    func run(on main: EventLoop) async -> Fourfold.ExitCode {
+        let started = Deadline.after(.zero)
+        let client = plan.database.client(main)
+        defer { client.close() }
+        guard await plan.database.waitUntilReachable(client, main) else { return .failed }
+        guard let packs = await plan.database.migrateAndCompile(client) else { return .failed }
+        guard let origin = await tokenOrigin(client) else { return .failed }
+
+        let overload = LaneOverload()
+        let lanes = LaneService(plan: plan, packs: packs, overload: overload)
+        if plan.settings.isOn("FOURFOLD_LANES") {
+            guard await lanes.start() else { return .failed }
+        }
+        let served = packs.map { ServedPack($0) }
+        let configuration = plan.gateway(tokenOrigin: origin)
+        var workers: [ServiceWorker] = []
+        for index in 0..<plan.loopCount {
+            // A Unix socket has one listener.
+            if index > 0, case .unix = plan.address { break }
+            workers.append(
+                ServiceWorker(
+                    index: index, plan: plan, packs: served, configuration: configuration,
+                    relay: lanes.relay, overload: overload))
+        }
+        for worker in workers {
+            guard await worker.start() else { return .failed }
+        }
+        let milliseconds = (monotonicNanoseconds() - started.nanoseconds) / 1_000_000
+        Log.info(
+            "serving", ("address", plan.address.description),
+            ("packs", packs.map(\.name).joined(separator: " ")),
+            ("loops", String(workers.count)), ("start_ms", String(milliseconds)))
+        await waitForSignal(main)
+        Log.info("draining")
+        await withTaskGroup(of: Void.self) { group in
+            for worker in workers { group.addTask { await worker.drain() } }
+        }
+        for worker in workers { worker.stop() }
+        await lanes.stop()
+        Log.info("stopped")
+        return .done
+    }
+
+    private func tokenOrigin(_ client: PostgresClient) async -> UInt32? {
+        do throws(PostgresError) {
+            let result = try await client.query(
+                Statement(
+                    unnamed: """
+                        SELECT s.system_identifier, c.timeline_id
+                        FROM pg_control_system() AS s, pg_control_checkpoint() AS c
+                        """, isReadOnly: true), deadline: .after(.seconds(10)))
+            return ConsistencyToken.origin(
+                systemIdentifier: UInt64(bitPattern: result.int(0, 0) ?? 0),
+                timeline: UInt32(truncatingIfNeeded: result.int(0, 1) ?? 0))
+        } catch {
+            complain("the database's identity cannot be read: \(operatorText(error, client))")
+            return nil
+        }
+    }
+
+    /// Returns at the first SIGTERM or SIGINT; a second one ends the process.
+    private func waitForSignal(_ main: EventLoop) async {
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            let isFirst = Lock(true)
+            SignalWatcher.watch([SIGTERM, SIGINT], on: main) { _ in
+                let mustDrain = isFirst.withLock { first in
+                    defer { first = false }
+                    return first
+                }
+                if mustDrain {
+                    continuation.resume()
+                } else {
+                    Log.warning("ended by a second signal")
+                    Log.shared.drain()
+                    _exit(Fourfold.ExitCode.failed.rawValue)
+                }
+            }
+        }
+    }
+}
