@@ -14,7 +14,7 @@ struct RelativeScoreFusionTests {
     static let cases: [Case] = [
         Case(testDescription: "nothing", vector: [], keyword: [], alpha: 0.5, expected: []),
         Case(
-            testDescription: "one list: stretched", vector: [("a", 0.9), ("b", 0.8), ("c", 0.7)],
+            testDescription: "one list: stretched", vector: [("a", 1.5), ("b", 1), ("c", 0.5)],
             keyword: [], alpha: 1, expected: [("a", 1), ("b", 0.5), ("c", 0)]),
         Case(
             testDescription: "both lists agree", vector: [("a", 0.9), ("b", 0.1)],

@@ -107,7 +107,7 @@ extension StoreTests.StoreConformanceTests {
 
     private func check(_ walk: Walk, _ reader: GraphReader) async throws {
         let query = ConnectionsQuery(
-            key: id(1), owner: walk.owner, depth: walk.depth, types: walk.types,
+            keys: [id(1)], owner: walk.owner, depth: walk.depth, types: walk.types,
             direction: walk.direction, limit: walk.limit)
         let answer = try await reader.connections(query, deadline: .after(.seconds(20)))
         let what = Comment("\(walk.testDescription), \(answer.source)")
@@ -137,7 +137,7 @@ extension StoreTests.StoreConformanceTests {
                 postgres: fixture.postgres, neo4j: away)
             for _ in 0..<8 {
                 let answer = try await reader.connections(
-                    ConnectionsQuery(key: id(1), owner: ProjectionFixture.owner),
+                    ConnectionsQuery(keys: [id(1)], owner: ProjectionFixture.owner),
                     deadline: .after(.seconds(5)))
                 #expect(answer.nodes.count == 3)
                 #expect(answer.source == "postgres")
