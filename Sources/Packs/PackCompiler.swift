@@ -102,7 +102,8 @@ package struct PackCompiler: Sendable {
             entities[path] = Entity(
                 path: path, schema: manifest.schema, relation: table, columns: columns,
                 keyColumn: rows.string(row, 2) ?? "", ownerColumn: rows.string(row, 3),
-                uniqueKeys: relation.uniqueKeys, isReadOnly: rows.bool(row, 4) ?? false,
+                uniqueKeys: relation.uniqueKeys, constraintColumns: relation.constraintColumns,
+                isReadOnly: rows.bool(row, 4) ?? false,
                 isAppendOnly: rows.bool(row, 5) ?? false, comment: relation.comment)
         }
         let routed = manifest.entities.filter(\.isRouted).compactMap { entities[$0.path] }
