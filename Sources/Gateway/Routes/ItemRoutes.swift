@@ -28,19 +28,20 @@ extension Gateway {
         }
     }
 
-    private func getItem(
+    func getItem(
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
         let condition = try EntityTagCondition(context.request.headers)
         let query = try itemQuery(context, served, id: id)
         let result = try await read(query, context, served)
         guard result.rowCount > 0 else { throw Problem(.notFound) }
-        let tag = result.string(0, 1) ?? ""
-        if condition.isNotModified(tag) {
-            return HTTPResponse(status: 304, headers: ["ETag": "\"\(tag)\""])
+        if condition.isForReading, condition.isNotModified(result.string(0, 1) ?? "") {
+            var headers: HTTPHeaders = [:]
+            headers.append("ETag", quoted: result.bytes(0, 1))
+            return HTTPResponse(status: 304, headers: headers)
         }
         var headers = HTTPHeaders.json
-        headers.append("ETag", "\"\(tag)\"")
+        headers.append("ETag", quoted: result.bytes(0, 1))
         return HTTPResponse(
             status: 200, headers: headers,
             body: .foreign(owner: result, bytes: result.bytes(0, 0)))
