@@ -62,6 +62,9 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // Reads the files of the checkout and imports nothing.
+        .testTarget(name: "TidyTests", swiftSettings: strict),
+
         tests("Runtime"),
         tests("Postgres", ["Runtime"]),
         tests("JSON"),
