@@ -69,7 +69,7 @@ let package = Package(
         tests("Postgres", ["Runtime"]),
         tests("JSON"),
         tests("Settings"),
-        tests("Gateway"),
+        tests("Gateway", ["Packs", "Postgres", "JSON", "Runtime"]),
         tests("HTTPServer", ["Runtime"]),
         .target(
             name: "ClientTestSupport", dependencies: ["Runtime"], path: "Tests/ClientTestSupport",
@@ -78,6 +78,7 @@ let package = Package(
         tests("Neo4j", ["ClientTestSupport", "HTTPClient", "JSON", "Runtime"]),
         tests("Weaviate", ["ClientTestSupport", "HTTPClient", "JSON", "Runtime"]),
         tests("Redis", ["ClientTestSupport", "Runtime"]),
+        tests("Projection", ["ClientTestSupport", "Packs", "Postgres", "Neo4j", "Weaviate", "HTTPClient", "JSON", "Runtime"]),
     ],
     swiftLanguageModes: [.v6]
 )

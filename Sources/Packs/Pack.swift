@@ -8,6 +8,8 @@ package struct Pack: Sendable {
     package var entities: [Entity]
     /// The path of the entity whose key is the owner of the other rows; nil if nothing is owned.
     package var ownerPath: String?
+    /// The column that holds the owner's id, by the same name in every table that has one.
+    package var ownerColumn: String?
     package var graph: GraphProjection?
     package var vectors: VectorProjection?
     package var dirtyRules: [DirtyRule]
@@ -18,7 +20,7 @@ package struct Pack: Sendable {
     package var document: [UInt8]
 
     package init(
-        name: String, title: String, entities: [Entity], ownerPath: String?,
+        name: String, title: String, entities: [Entity], ownerPath: String?, ownerColumn: String? = nil,
         graph: GraphProjection?, vectors: VectorProjection?, dirtyRules: [DirtyRule],
         export: ConnectionsExportRule?, cypher: [String], document: [UInt8]
     ) {
@@ -26,6 +28,7 @@ package struct Pack: Sendable {
         self.title = title
         self.entities = entities
         self.ownerPath = ownerPath
+        self.ownerColumn = ownerColumn
         self.graph = graph
         self.vectors = vectors
         self.dirtyRules = dirtyRules

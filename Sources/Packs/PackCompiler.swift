@@ -115,7 +115,7 @@ package struct PackCompiler: Sendable {
         let classes = try classesWithDefinitions(manifest)
         return Pack(
             name: manifest.name, title: manifest.title, entities: entities,
-            ownerPath: manifest.ownerPath, graph: manifest.graph,
+            ownerPath: manifest.ownerPath, ownerColumn: manifest.ownerColumn, graph: manifest.graph,
             vectors: classes.isEmpty ? nil : VectorProjection(classes: classes),
             dirtyRules: manifest.dirtyRules, export: manifest.export,
             cypher: try files.cypherScripts(manifest.name).flatMap { cypherStatements($0.text) },

@@ -45,7 +45,7 @@ package struct HashingEmbedder: Embedder {
             let sign: Float = hash >> 63 == 0 ? 1 : -1
             vector[dimension] += sign * feature.weight * feature.count.squareRoot()
         }
-        return HashingEmbedder.normalised(vector)
+        return normalised(vector)
     }
 
     /// Runs of letters and digits in lower case, as Unicode scalars.
@@ -65,11 +65,6 @@ package struct HashingEmbedder: Embedder {
         }
         if !word.isEmpty { words.append(word) }
         return words
-    }
-
-    private static func normalised(_ vector: [Float]) -> [Float] {
-        let length = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
-        return length == 0 ? vector : vector.map { $0 / length }
     }
 }
 

@@ -1,4 +1,4 @@
-package import Runtime
+internal import Runtime
 
 /// Times and bounds of one lane.
 package struct LaneConfiguration: Sendable {

@@ -22,13 +22,12 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
         self.configuration = configuration
         var rules: [String: [(target: String, statement: Statement)]] = [:]
         for rule in pack.dirtyRules where store.entities.contains(rule.targetPath) {
+            if let lanes = rule.lanes, !lanes.contains(store.name.rawValue) { continue }
             let statement = Statement(
                 "lane_dirty_\(rule.sourcePath)",
                 """
-                WITH changed AS MATERIALIZED (
-                    SELECT key, columns
-                    FROM jsonb_to_recordset($1::jsonb) AS c(key text, columns jsonb))
-                SELECT DISTINCT dirty.key FROM (
+                WITH changed AS MATERIALIZED (SELECT * FROM fourfold.changed_rows($1::jsonb))
+                SELECT DISTINCT dirty.key::text FROM (
                 \(rule.sql)
                 ) AS dirty(key) WHERE dirty.key IS NOT NULL LIMIT $2::bigint
                 """, isReadOnly: true)
@@ -133,7 +132,7 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
             let entity = result.string(row, 3)
         else { return nil }
         // A letter of a later version dirties its key all the same.
-        let operation = OutboxRow.Operation(letter: result.string(row, 5) ?? "") ?? .update
+        let operation = OutboxRow.Operation(rawValue: result.string(row, 5) ?? "") ?? .update
         return OutboxRow(
             xid: xid, position: position, entity: entity, key: result.string(row, 4),
             operation: operation, columns: result.string(row, 6))
@@ -178,13 +177,14 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
         return Set((0..<result.rowCount).compactMap { result.string($0, 0) })
     }
 
-    /// `[{"key":…,"columns":…}]`
+    /// `[{"key":…,"op":…,"columns":…}]`
     private static func json(_ rows: Set<PageCoalescer.ChangedRow>) -> [UInt8] {
         var json = JSONWriter()
         json.beginArray()
         for row in rows {
             json.beginObject()
             json.field("key", row.key)
+            json.field("op", row.operation.rawValue)
             json.key("columns")
             json.raw(row.columns ?? "null")
             json.endObject()

@@ -55,15 +55,19 @@ extension LaneRunner {
     ) async throws(LaneError) -> (keys: [String], last: String?) {
         let limit = configuration.resyncKeyCountMax
         switch step.source {
-        case .view(let statement):
-            let result = try await list(statement, [.text(after), .int(Int64(limit))])
-            return (result, result.last)
+        case .view(let first, let next):
+            let keys =
+                after.isEmpty
+                ? try await list(first, [.int(Int64(limit))])
+                : try await list(next, [.text(after), .int(Int64(limit))])
+            return (keys, keys.last)
         case .store(let absent):
             let page = try await store.storeKeys(
                 step, after: after, limit: limit, deadline: configuration.requestDeadline)
             if page.keys.isEmpty { return ([], page.last) }
             // What the view has was applied by an earlier step.
-            return (try await list(absent, [.textArray(page.keys)]), page.last)
+            let keys = [Parameter.textArray(page.keys), .textArray(page.keys)]
+            return (try await list(absent, keys), page.last)
         }
     }
 

@@ -1,4 +1,3 @@
-package import HTTPClient
 package import Packs
 package import Postgres
 package import Runtime
@@ -210,10 +209,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
 
     private func readPage() async throws(LaneError) -> Bool {
         try lease?.check()
-        if parkedCount > 0 && parkedLookAt.hasPassed {
-            parkedLookAt = .after(configuration.parkedPollPeriod)
-            try await retryParked()
-        }
+        if parkedLookAt.hasPassed { try await lookAfterParked() }
         if let next = prefetched.take() {
             page = next
         } else {
@@ -296,22 +292,23 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
                 quiet > configuration.quietAfter
                 ? configuration.pollPeriodQuiet : configuration.pollPeriod
             if await wakeup.wait(for: period) { return }
-            if parkedLookAt.hasPassed {
-                if store.mustRepeatAfterTakeover { try await repeatIfDue() }
-                let parked = try await query(
-                    LaneStatements.parkedCount, [.text(pack.name), .text(store.name.rawValue)])
-                parkedCount = parked.int(0, 0) ?? 0
-                if parkedCount > 0 { return }
-                parkedLookAt = .after(configuration.parkedPollPeriod)
-            }
+            if parkedLookAt.hasPassed { try await lookAfterParked() }
             if try await reader.hasWork(cursor) { return }
         }
     }
 
-    private func repeatIfDue() async throws(LaneError) {
-        try await query(
-            LaneStatements.repeatDue,
-            laneParameters + [.int(Int64(configuration.dirtyKeyCountMax))])
+    /// Tries what was parked, and what must be written again, if it is due.
+    private func lookAfterParked() async throws(LaneError) {
+        parkedLookAt = .after(configuration.parkedPollPeriod)
+        if store.mustRepeatAfterTakeover {
+            try await query(
+                LaneStatements.repeatDue,
+                laneParameters + [.int(Int64(configuration.dirtyKeyCountMax))])
+        }
+        let parked = try await query(
+            LaneStatements.parkedCount, [.text(pack.name), .text(store.name.rawValue)])
+        parkedCount = parked.int(0, 0) ?? 0
+        if parkedCount > 0 { try await retryParked() }
     }
 
     // MARK: For the steps

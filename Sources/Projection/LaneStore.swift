@@ -58,9 +58,10 @@ package struct ResyncStep: Sendable {
     package var source: Source
 
     package enum Source: Sendable {
-        /// `SELECT` of keys after `$1`, at most `$2`, in order.
-        case view(Statement)
-        /// What the store has; `absent` selects those of `$1::text[]` that the view lacks.
+        /// Keys in the view's order: `first` takes `$1` a number, `next` `$1` a key, `$2` a number.
+        case view(first: Statement, next: Statement)
+        /// What the store has; `absent` selects those that the view lacks (`$1` the keys, `$2` the
+        /// same as text).
         case store(absent: Statement)
     }
 }

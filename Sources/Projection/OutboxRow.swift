@@ -1,27 +1,20 @@
 /// One row of the outbox: a key of an entity became dirty. It never says what to write.
 package struct OutboxRow: Equatable, Sendable {
-    package enum Operation: Sendable {
-        case insert, update, delete
-        /// Everything of the entity may have changed (TRUNCATE, a marker).
-        case resync
-
-        /// - Parameter letter: As the outbox holds it.
-        package init?(letter: String) {
-            switch letter {
-            case "i": self = .insert
-            case "u": self = .update
-            case "d": self = .delete
-            case "t", "r": self = .resync
-            default: return nil
-            }
-        }
+    /// The letter is the outbox's.
+    package enum Operation: String, Sendable {
+        case insert = "i"
+        case update = "u"
+        case delete = "d"
+        case truncate = "t"
+        /// Everything of the entity may have changed.
+        case resync = "r"
     }
 
     /// The transaction that wrote it, as PostgreSQL writes an `xid8`.
     package var xid: String
     package var position: Int64
     package var entity: String
-    /// Nil for ``Operation/resync``.
+    /// Nil when everything of the entity may have changed.
     package var key: String?
     package var operation: Operation
     /// Columns of the changed row as JSON, where a dirty rule needs more than the key.

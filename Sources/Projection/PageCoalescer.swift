@@ -3,6 +3,7 @@ package struct PageCoalescer: Sendable {
     /// A row as the dirty rules read it.
     package struct ChangedRow: Hashable, Sendable {
         package var key: String
+        package var operation: OutboxRow.Operation
         package var columns: String?
     }
 
@@ -40,11 +41,12 @@ package struct PageCoalescer: Sendable {
 
 extension PageCoalescer.Changes {
     fileprivate mutating func add(_ row: OutboxRow) {
-        guard let key = row.key, row.operation != .resync else {
+        guard let key = row.key else {
             mustResync = true
             return
         }
-        rows.insert(PageCoalescer.ChangedRow(key: key, columns: row.columns))
+        rows.insert(
+            PageCoalescer.ChangedRow(key: key, operation: row.operation, columns: row.columns))
         if row.operation == .insert {
             if !changed.contains(key) { created.insert(key) }
         } else {

@@ -30,7 +30,7 @@ struct PageCoalescerTests {
         Case("insert then update may be stale", [("a", .insert), ("a", .update)], changed: ["a"]),
         Case("delete then insert may be stale", [("a", .delete), ("a", .insert)], changed: ["a"]),
         Case("two keys", [("b", .insert), ("a", .delete)], created: ["b"], changed: ["a"]),
-        Case("TRUNCATE", [(nil, .resync)], mustResync: true),
+        Case("TRUNCATE", [(nil, .truncate)], mustResync: true),
         Case(
             "keys beside a TRUNCATE", [("a", .insert), (nil, .resync), ("b", .update)],
             created: ["a"], changed: ["b"], mustResync: true),

@@ -167,9 +167,7 @@ class Lane:
         """One page; the keys in order."""
         rows = self.page(limit)
         if not rows:
-            goal = one(
-                self.db, "SELECT goal::text FROM fourfold.lane_cursor(%s, %s)", self.me[:2]
-            )
+            goal = one(self.db, "SELECT goal::text FROM fourfold.lane_cursor(%s, %s)", self.me[:2])
             if goal is None:
                 return []
             self.finish(goal, 0)
@@ -205,9 +203,7 @@ class Lane:
 
 def dirty_keys(db, on, of, rows):
     """What a dirty entry of the dots pack answers for outbox rows of one entity."""
-    entry = next(
-        d for d in json.loads(pack_text())["dirty"] if on in d["on"] and d["of"] == of
-    )
+    entry = next(d for d in json.loads(pack_text())["dirty"] if on in d["on"] and d["of"] == of)
     sql = one(db, "SELECT fourfold.dirty_sql(%s)", [entry["keys"]])
     cursor = psycopg.RawCursor(db)
     return sorted(key for (key,) in cursor.execute(sql, [json.dumps(rows)]))

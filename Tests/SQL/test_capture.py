@@ -58,7 +58,7 @@ def test_rows_carry_the_transaction_and_the_trace(words):
         xid = one(words, "SELECT pg_current_xact_id()::text")
     words.execute("INSERT INTO lab.words VALUES (2)")
     rows = words.execute("SELECT xid::text, trace FROM fourfold.outbox ORDER BY position")
-    (first, second) = rows.fetchall()
+    first, second = rows.fetchall()
     assert first == (xid, "00-ab-cd-01")
     assert second[1] is None
 
@@ -84,7 +84,8 @@ WHEN MATCHED THEN UPDATE SET word = s.word WHEN NOT MATCHED THEN INSERT VALUES (
         (
             "data-modifying CTE",
             [1],
-            "WITH d AS (DELETE FROM lab.words RETURNING id) INSERT INTO lab.words SELECT id + 1 FROM d",
+            "WITH d AS (DELETE FROM lab.words RETURNING id)"
+            " INSERT INTO lab.words SELECT id + 1 FROM d",
             {("d", "1"), ("i", "2")},
         ),
     ],
@@ -169,6 +170,8 @@ def test_install_again_changes_nothing_and_locks_nothing(words, database):
     words.execute("SET lock_timeout = '2s'")
     assert install(words) is False
     writer.rollback()
+    words.execute("SET search_path = lab")
+    assert install(words) is False
     assert install(words, extra=["word", "owner"]) is True
     assert captured(words) == [("r", None)]
 
@@ -188,7 +191,5 @@ def test_remove_capture(words):
 @pytest.mark.parametrize("table, key", [("nothing", "id"), ("words", "nothing")])
 def test_install_names_what_is_missing(words, table, key):
     with pytest.raises(psycopg.Error, match="nothing") as error:
-        words.execute(
-            "SELECT fourfold.install_capture('lab', 'x', 'lab', %s, %s)", [table, key]
-        )
+        words.execute("SELECT fourfold.install_capture('lab', 'x', 'lab', %s, %s)", [table, key])
     assert error.value.sqlstate == "FF500"

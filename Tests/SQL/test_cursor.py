@@ -94,7 +94,9 @@ def test_an_idle_lane_writes_nothing(lab, lane, db):
 
 def test_packs_do_not_see_each_other(lab, lane, db):
     write(lab, 1)
-    db.execute("INSERT INTO fourfold.outbox (pack, entity, key, op) VALUES ('other', 'x', '9', 'i')")
+    db.execute(
+        "INSERT INTO fourfold.outbox (pack, entity, key, op) VALUES ('other', 'x', '9', 'i')"
+    )
     assert lane.drain() == ["1"]
 
 
@@ -137,15 +139,18 @@ def test_a_page_of_a_million_rows_is_cheap(database, analyzed):
         db.execute("ANALYZE fourfold.outbox")
     goal = "101001:101001:"
     large = "101000"
-    middle = one(
-        db, "SELECT min(position) + 250000 FROM fourfold.outbox WHERE xid = %s", [large]
-    )
+    middle = one(db, "SELECT min(position) + 250000 FROM fourfold.outbox WHERE xid = %s", [large])
     listed = "2000:90000:2000,3000,4000,50000"
     cases = {
         "from the beginning": ("1:1:", goal, "0", 0),
         "in the middle": ("1:1:", goal, "50000", 0),
         "inside the large transaction": ("1:1:", goal, large, middle),
-        "inside it, and it ran when done was taken": (f"{large}:101001:{large}", goal, large, middle),
+        "inside it, and it ran when done was taken": (
+            f"{large}:101001:{large}",
+            goal,
+            large,
+            middle,
+        ),
         "some were running": (listed, goal, "0", 0),
         "after one that was running": (listed, goal, "3000", 1),
         "the large one still runs": ("1000:101001:101000", "1000:101001:101000", "0", 0),
@@ -153,8 +158,12 @@ def test_a_page_of_a_million_rows_is_cheap(database, analyzed):
     }
     db.execute("LOAD 'auto_explain'")
     for name, value in {
-        "log_min_duration": "0", "log_nested_statements": "on", "log_analyze": "on",
-        "log_buffers": "on", "log_timing": "off", "log_format": "json",
+        "log_min_duration": "0",
+        "log_nested_statements": "on",
+        "log_analyze": "on",
+        "log_buffers": "on",
+        "log_timing": "off",
+        "log_format": "json",
     }.items():
         db.execute(f"SET auto_explain.{name} = '{value}'")
     counts = {}

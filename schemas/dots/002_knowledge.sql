@@ -34,7 +34,8 @@ CREATE TABLE dots.memory_units (
 );
 COMMENT ON TABLE dots.memory_units IS 'Things that happened, as the user tells them';
 COMMENT ON COLUMN dots.memory_units.location IS '{"lat":…,"lng":…} and what else is known';
-COMMENT ON COLUMN dots.memory_units.people IS 'Who took part, as told; people with a row of their own are INVOLVES relationships';
+COMMENT ON COLUMN dots.memory_units.people IS
+    'Who took part, as told; people with a row of their own are INVOLVES relationships';
 COMMENT ON COLUMN dots.memory_units.emotions IS 'Strings, or objects with a name or label';
 CREATE INDEX idx_memory_user ON dots.memory_units (user_id);
 CREATE INDEX idx_memory_created ON dots.memory_units (user_id, created_at);

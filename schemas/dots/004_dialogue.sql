@@ -66,7 +66,8 @@ CREATE TABLE dots.conversation_messages (
         REFERENCES dots.conversations (conversation_id, user_id) ON DELETE CASCADE
 );
 COMMENT ON TABLE dots.conversation_messages IS 'Messages; of the owner of their conversation';
-COMMENT ON COLUMN dots.conversation_messages.referenced_entities IS '[{"type":"memory","id":"…"}]';
+COMMENT ON COLUMN dots.conversation_messages.referenced_entities IS
+    '[{"type":"memory","id":"…"}]';
 CREATE INDEX idx_messages_conversation
     ON dots.conversation_messages (conversation_id, created_at, message_id);
 CREATE INDEX idx_messages_user ON dots.conversation_messages (user_id, created_at);
@@ -83,6 +84,7 @@ CREATE TABLE dots.orb_states (
     created_at timestamptz NOT NULL DEFAULT now(),
     context jsonb DEFAULT '{}'
 );
-COMMENT ON TABLE dots.orb_states IS 'History of the Orb (append-only); its present state is in Redis';
+COMMENT ON TABLE dots.orb_states IS
+    'History of the Orb (append-only); its present state is in Redis';
 CREATE INDEX idx_orb_states_user ON dots.orb_states (user_id);
 CREATE INDEX idx_orb_states_created ON dots.orb_states (created_at);

@@ -99,7 +99,8 @@ CREATE TABLE dots.relationships (
 COMMENT ON TABLE dots.relationships IS 'Edges of the knowledge graph';
 COMMENT ON COLUMN dots.relationships.user_id IS 'The owner of both ends; may be left out';
 COMMENT ON COLUMN dots.relationships.type IS
-    'RELATED_TO, PART_OF, REFERENCES, EVOLVED_FROM, HAPPENED_AT, INVOLVES, TAGGED_WITH, INSPIRED_BY, CONTRADICTS or SUPPORTS';
+    'RELATED_TO, PART_OF, REFERENCES, EVOLVED_FROM, HAPPENED_AT, INVOLVES, TAGGED_WITH, '
+    'INSPIRED_BY, CONTRADICTS or SUPPORTS';
 COMMENT ON COLUMN dots.relationships.from_entity IS 'Entity of from_id; may be left out';
 COMMENT ON COLUMN dots.relationships.to_entity IS 'Entity of to_id; may be left out';
 CREATE INDEX idx_relationships_user ON dots.relationships (user_id, created_at);
@@ -126,12 +127,12 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'FF422',
             MESSAGE = 'no relationship of this type can be written',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = 'type';
-    ELSIF from_end.owner IS DISTINCT FROM NEW.user_id
+    ELSIF from_end.id IS NULL OR from_end.owner IS DISTINCT FROM NEW.user_id
         OR from_end.entity IS DISTINCT FROM NEW.from_entity THEN
         RAISE EXCEPTION USING ERRCODE = 'FF421',
             MESSAGE = 'the entity that the relationship starts from does not exist for this owner',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = 'from_id';
-    ELSIF to_end.owner IS DISTINCT FROM NEW.user_id
+    ELSIF to_end.id IS NULL OR to_end.owner IS DISTINCT FROM NEW.user_id
         OR to_end.entity IS DISTINCT FROM NEW.to_entity THEN
         RAISE EXCEPTION USING ERRCODE = 'FF421',
             MESSAGE = 'the entity that the relationship points to does not exist for this owner',

@@ -12,7 +12,8 @@ CREATE TABLE dots.graph_connections (
 );
 COMMENT ON TABLE dots.graph_connections IS
     'Connections of each entity in the graph store, as the last export counted them';
-COMMENT ON COLUMN dots.graph_connections.degree IS 'Ownership edges (CREATED, EXPERIENCED) do not count';
+COMMENT ON COLUMN dots.graph_connections.degree IS
+    'Ownership edges (CREATED, EXPERIENCED) do not count';
 COMMENT ON COLUMN dots.graph_connections.by_type IS 'e.g. {"RELATED_TO":3,"SUPPORTS":1}';
 CREATE INDEX idx_graph_connections_user ON dots.graph_connections (user_id);
 
@@ -32,7 +33,8 @@ CREATE TRIGGER complete BEFORE INSERT ON dots.graph_connections
 
 CREATE VIEW dots.neo4j_connection_stats AS
 SELECT entity_id, entity_type, degree, by_type, exported_at FROM dots.graph_connections;
-COMMENT ON VIEW dots.neo4j_connection_stats IS 'graph_connections under the name of the V7 document';
+COMMENT ON VIEW dots.neo4j_connection_stats IS
+    'graph_connections under the name of the V7 document';
 
 CREATE VIEW dots.v_card_state AS
 SELECT c.entity_id, c.entity_type, c.user_id,

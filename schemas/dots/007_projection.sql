@@ -109,7 +109,8 @@ FROM dots.annotations;
 CREATE VIEW dots.node_reflection AS
 SELECT reflection_id AS key, user_id AS owner, jsonb_strip_nulls(jsonb_build_object(
     'title', title, 'content', content, 'reflection_type', reflection_type,
-    'sentiment', nullif(sentiment, 'NaN'), 'tags', array_remove(tags, NULL),
+    'sentiment', CASE WHEN abs(sentiment) < 1e15 THEN sentiment END,
+    'tags', array_remove(tags, NULL),
     'created_at', fourfold.rfc3339(created_at),
     'updated_at', fourfold.rfc3339(updated_at))) AS properties
 FROM dots.reflections;

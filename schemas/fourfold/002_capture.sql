@@ -66,7 +66,8 @@ BEGIN
             fourfold.extra_columns_sql('old_rows', extra));
         -- On one side only where the key changed: that row left, or came.
         both_columns := format(
-            'CASE WHEN old_rows.%1$I IS NULL THEN %2$s WHEN new_rows.%1$I IS NULL THEN %3$s ELSE %3$s || %2$s END',
+            'CASE WHEN old_rows.%1$I IS NULL THEN %2$s WHEN new_rows.%1$I IS NULL THEN %3$s '
+            'ELSE %3$s || %2$s END',
             key_column, new_columns, old_columns);
     END IF;
     IF owner_column IS NOT NULL THEN
@@ -84,7 +85,8 @@ BEGIN
     ELSIF TG_OP = 'UPDATE' THEN
         %2$s
         SELECT %3$L, %4$L, coalesce(new_rows.%5$I::text, old_rows.%5$I::text),
-            CASE WHEN old_rows.%5$I IS NULL THEN 'i' WHEN new_rows.%5$I IS NULL THEN 'd' ELSE 'u' END::"char",
+            CASE WHEN old_rows.%5$I IS NULL THEN 'i' WHEN new_rows.%5$I IS NULL THEN 'd'
+                ELSE 'u' END::"char",
             %8$s, coalesce(%9$s, %10$s), %11$s
         FROM old_rows FULL JOIN new_rows ON old_rows.%5$I::text = new_rows.%5$I::text
         WHERE old_rows.%5$I IS NULL OR new_rows.%5$I IS NULL OR old_rows *<> new_rows;
@@ -184,14 +186,15 @@ END $$;
 
 -- Captures the changes of one table for one entity: outbox triggers, an owner that cannot change,
 -- and the append-only guard. Run again at each migrate: a table whose capture is as it should be
--- is not locked. Answers whether something changed. A table captured for the first time gets a
--- resynchronise marker, because rows may be there already.
+-- is not locked (the fixed search_path makes names print alike for every caller). Answers whether
+-- something changed; then a marker makes the lanes resynchronise the entity, because of rows that
+-- were there already, or that were written while a trigger was missing.
 CREATE FUNCTION fourfold.install_capture(
     p_pack text, p_entity text, p_schema text, p_table text, p_key_column text,
     p_owner_column text DEFAULT NULL, p_extra_columns text[] DEFAULT '{}',
     p_append_only boolean DEFAULT false
 ) RETURNS boolean
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     source constant regclass := to_regclass(format('%I.%I', p_schema, p_table));
     capture_name constant text := fourfold.generated_name('capture', p_pack, p_entity);

@@ -62,7 +62,8 @@ CREATE INDEX entity_vectors_by_owner ON fourfold.entity_vectors (pack, class, ow
 CREATE INDEX entity_vectors_text ON fourfold.entity_vectors USING gin (text_search);
 COMMENT ON COLUMN fourfold.entity_vectors.text_hash IS
     'Hash of the embedded text: equal hash, model and version need no new embedding';
-COMMENT ON COLUMN fourfold.entity_vectors.embedding IS 'Of unit length: the cosine is the dot product';
+COMMENT ON COLUMN fourfold.entity_vectors.embedding IS
+    'Of unit length: the cosine is the dot product';
 
 -- Dot product of two vectors of the same width; the exact search where pgvector is not installed.
 CREATE FUNCTION fourfold.dot(a real[], b real[]) RETURNS double precision
@@ -107,21 +108,19 @@ RETURN ARRAY(
     ORDER BY place);
 
 -- A JSON object as properties of a graph: scalars and lists of one kind stay, everything else
--- becomes its JSON text under <name>_json. Nulls, empty names and the engine's own names go.
+-- becomes its JSON text under <name>_json: jsonb writes large numbers as integers, and a graph
+-- store refuses those beyond 64 bits. Nulls, empty names and the engine's own names go.
 CREATE FUNCTION fourfold.flat_properties(properties jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN coalesce((
     SELECT jsonb_object_agg(
         CASE WHEN is_plain THEN p.key ELSE p.key || '_json' END,
-        CASE WHEN NOT is_plain THEN to_jsonb(p.value::text)
-             WHEN kind = 'number' AND abs(p.value::numeric) >= 9223372036854775807
-             THEN to_jsonb(p.value::numeric::double precision)
-             ELSE p.value END)
+        CASE WHEN is_plain THEN p.value ELSE to_jsonb(p.value::text) END)
     FROM jsonb_each(properties) AS p
     CROSS JOIN LATERAL (SELECT jsonb_typeof(p.value) AS kind) AS k
     CROSS JOIN LATERAL (
         SELECT CASE kind
-            WHEN 'number' THEN abs(p.value::numeric) < 1e308
+            WHEN 'number' THEN abs(p.value::numeric) < 9223372036854775807
             WHEN 'array' THEN (
                 SELECT count(*) = 0 OR count(DISTINCT member) = 1
                     AND min(member) IN ('string', 'boolean', 'integer', 'float')

@@ -150,8 +150,10 @@ RETURNS SETOF text
 LANGUAGE sql STABLE AS $$
     SELECT CASE c.relkind
         WHEN 'm' THEN format('reads the materialised view %s, which goes stale', c.oid::regclass)
-        WHEN 'f' THEN format('reads the foreign table %s, whose changes are not seen', c.oid::regclass)
-        ELSE format('reads %s, but no dirty entry says which keys its changes touch', c.oid::regclass) END
+        WHEN 'f' THEN format(
+            'reads the foreign table %s, whose changes are not seen', c.oid::regclass)
+        ELSE format('reads %s, but no dirty entry says which keys its changes touch',
+            c.oid::regclass) END
     FROM (SELECT DISTINCT object FROM fourfold.view_reads(p_view)
           WHERE class = 'pg_class'::regclass) AS r
     JOIN pg_class AS c ON c.oid = r.object
@@ -162,7 +164,8 @@ LANGUAGE sql STABLE AS $$
         WHEN p.provolatile = 'v' THEN format('calls the volatile function %s', p.oid::regprocedure)
         WHEN p.pronamespace = 'pg_catalog'::regnamespace
             THEN format('calls %s, so it changes without a write', p.oid::regprocedure)
-        ELSE format('calls %s, whose body the catalog does not know: write it with RETURN or BEGIN ATOMIC', p.oid::regprocedure) END
+        ELSE format('calls %s, whose body the catalog does not know: '
+            'write it with RETURN or BEGIN ATOMIC', p.oid::regprocedure) END
     FROM fourfold.view_functions(p_view) AS f
     JOIN pg_proc AS p ON p.oid = f.function
     WHERE p.provolatile = 'v'
@@ -256,7 +259,9 @@ BEGIN
         RETURN QUERY
         SELECT entry.place, format('the pack captures no entity %s', o)
         FROM jsonb_array_elements_text(entry.value -> 'on' || (entry.value -> 'of')) AS o
-        WHERE NOT EXISTS (SELECT FROM fourfold.pack_entities(pack) AS e WHERE e.entity = o AND e.is_captured);
+        WHERE NOT EXISTS (
+            SELECT FROM fourfold.pack_entities(pack) AS e
+            WHERE e.entity = o AND e.is_captured);
         BEGIN
             EXECUTE fourfold.dirty_sql(entry.value ->> 'keys') USING '[]'::jsonb;
         EXCEPTION WHEN OTHERS THEN

@@ -32,12 +32,15 @@ struct BodyCheck {
                 .invalidBody,
                 mayBeArray
                     ? "The body must be an object or an array of objects."
-                    : "The body must be an object.")
+                    : "The body must be an object."
+            )
         }
         if isArray && root.count > limits.bodyRowCountMax {
             throw Problem(
-                .tooManyRows, "The array has \(root.count) objects.",
-                hint: "Send at most \(limits.bodyRowCountMax) in one request.")
+                .tooManyRows,
+                "The array has \(root.count) objects.",
+                hint: "Send at most \(limits.bodyRowCountMax) in one request."
+            )
         }
         var findings = Findings()
         var names: [Set<String>] = []
@@ -51,8 +54,11 @@ struct BodyCheck {
         if let problem = findings.problem(entity) { throw problem }
         let union = names.reduce(into: Set<String>()) { $0.formUnion($1) }
         return CheckedBody(
-            rowCount: names.count, isArray: isArray, names: union,
-            hasUniformNames: names.allSatisfy { $0 == union })
+            rowCount: names.count,
+            isArray: isArray,
+            names: union,
+            hasUniformNames: names.allSatisfy { $0 == union }
+        )
     }
 
     // MARK: One object
@@ -60,7 +66,9 @@ struct BodyCheck {
     private var mayBeArray: Bool { purpose == .create || purpose == .createListed }
 
     private func check(
-        _ object: JSONValue, at place: String, _ findings: inout Findings
+        _ object: JSONValue,
+        at place: String,
+        _ findings: inout Findings
     ) -> Set<String> {
         guard object.kind == .object else {
             findings.add(.invalidBody, "\(place.dropLast())", "must be an object")
@@ -92,7 +100,10 @@ struct BodyCheck {
     }
 
     private func check(
-        _ column: Column, _ value: JSONValue, at place: String, _ findings: inout Findings
+        _ column: Column,
+        _ value: JSONValue,
+        at place: String,
+        _ findings: inout Findings
     ) {
         if column.name == entity.ownerColumn, let owner, !isSame(value, owner, column) {
             findings.add(.ownerMismatch, place + column.name, "is not the owner of this request")
@@ -113,7 +124,10 @@ struct BodyCheck {
     }
 
     private func checkRequired(
-        _ names: Set<String>, _ nulls: Set<String>, at place: String, _ findings: inout Findings
+        _ names: Set<String>,
+        _ nulls: Set<String>,
+        at place: String,
+        _ findings: inout Findings
     ) {
         for column in entity.columns where column.isNotNull && !column.isGenerated {
             if column.name == entity.ownerColumn && owner != nil && !isChange { continue }
@@ -201,8 +215,11 @@ private struct Findings {
         let fields = errors.map { "\($0.field) \($0.message)" }
         let more = fields.count > 3 ? ", and \(fields.count - 3) more" : ""
         return Problem(
-            code, fields.prefix(3).joined(separator: "; ") + more + ".",
-            hint: hint(code, entity), errors: errors)
+            code,
+            fields.prefix(3).joined(separator: "; ") + more + ".",
+            hint: hint(code, entity),
+            errors: errors
+        )
     }
 
     private func hint(_ code: ProblemCode, _ entity: Entity) -> String? {

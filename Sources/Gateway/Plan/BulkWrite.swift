@@ -49,7 +49,9 @@ enum BulkWrite {
     }
 
     static func insert(
-        _ insert: Insert, entity: Entity, answer: Answer
+        _ insert: Insert,
+        entity: Entity,
+        answer: Answer
     ) throws(Problem) -> PlannedQuery {
         let sql = EntitySQL(entity)
         var builder = SQLBuilder()
@@ -93,15 +95,21 @@ enum BulkWrite {
             LATERAL jsonb_populate_record(\(base), _e.o) AS _n ORDER BY _e.n\(conflict) \
             RETURNING \(shown), \(isMerge ? "_t.xmax = 0" : "true") AS c) \
             SELECT \(summary(answer, refusals)), count(*) FILTER (WHERE c) FROM written
-            """, isReadOnly: false)
+            """,
+            isReadOnly: false
+        )
     }
 
     /// Replaces the columns that the body names in every row that the filters find.
     ///
     /// - Parameter query: Needs a filter; `columns=` chooses among the body's members.
     static func update(
-        _ query: CollectionQuery, body: [UInt8], checked: CheckedBody, entity: Entity,
-        owner: String?, answer: Answer
+        _ query: CollectionQuery,
+        body: [UInt8],
+        checked: CheckedBody,
+        entity: Entity,
+        owner: String?,
+        answer: Answer
     ) throws(Problem) -> PlannedQuery {
         try checkFilters(query, entity, owner)
         let sql = EntitySQL(entity)
@@ -137,12 +145,17 @@ enum BulkWrite {
             FROM jsonb_populate_record(NULL::\(sql.table), \(body)) AS _n\
             \(ListPlan.whereClause(conditions)) RETURNING \(shown)\(flags)) \
             SELECT \(summary(answer, refusals)), 0 FROM written
-            """, isReadOnly: false)
+            """,
+            isReadOnly: false
+        )
     }
 
     /// Deletes every row that the filters find.
     static func delete(
-        _ query: CollectionQuery, entity: Entity, owner: String?, answer: Answer
+        _ query: CollectionQuery,
+        entity: Entity,
+        owner: String?,
+        answer: Answer
     ) throws(Problem) -> PlannedQuery {
         try checkFilters(query, entity, owner)
         let sql = EntitySQL(entity)
@@ -153,18 +166,24 @@ enum BulkWrite {
             """
             WITH written AS (DELETE FROM \(sql.table) AS _t\(ListPlan.whereClause(conditions)) \
             RETURNING \(shown)) SELECT \(summary(answer, refusals(answer))), 0 FROM written
-            """, isReadOnly: false)
+            """,
+            isReadOnly: false
+        )
     }
 
     // MARK: Pieces
 
     private static func checkFilters(
-        _ query: CollectionQuery, _ entity: Entity, _ owner: String?
+        _ query: CollectionQuery,
+        _ entity: Entity,
+        _ owner: String?
     ) throws(Problem) {
         if query.filters.isEmpty {
             throw Problem(
-                .filterRequired, "A change of a collection needs a filter.",
-                hint: "Add one, e.g. ?\(entity.keyColumn)=eq.….")
+                .filterRequired,
+                "A change of a collection needs a filter.",
+                hint: "Add one, e.g. ?\(entity.keyColumn)=eq.…."
+            )
         }
         let others: [(String, Bool)] = [
             ("limit", query.limit != nil), ("offset", query.offset != nil),
@@ -173,9 +192,11 @@ enum BulkWrite {
         ]
         if let (name, _) = others.first(where: { $0.1 }) {
             throw Problem(
-                .invalidParameter, "\(name) does not go with a change of a collection.",
+                .invalidParameter,
+                "\(name) does not go with a change of a collection.",
                 hint: "Bound the change with Prefer: max-affected=n.",
-                errors: [FieldError(name, "is for lists only")])
+                errors: [FieldError(name, "is for lists only")]
+            )
         }
         try IndexRule(entity: entity).check(filters: query.filters, order: [], owner: owner)
     }
@@ -203,80 +224,5 @@ enum BulkWrite {
         }
         return "\(body), count(*), CASE WHEN count(*) = 1 THEN min(e) END, "
             + "CASE WHEN count(*) = 1 THEN min(k) END, pg_current_xact_id()::text"
-    }
-}
-
-extension EntitySQL {
-    /// What a bulk statement returns of each row: JSON text `j`, entity tag `e`, key `k`.
-    fileprivate func shown(_ answer: BulkWrite.Answer, _ builder: inout SQLBuilder) -> String {
-        let row = answer.hasBody ? rowJSON(answer.selection, &builder) : "NULL::text"
-        return "\(row) AS j, \(etag) AS e, \(key)::text AS k"
-    }
-
-    /// The columns an insert writes. With `columns=` the others get their defaults from the table.
-    fileprivate func writtenColumns(_ insert: BulkWrite.Insert) -> [Column] {
-        guard let listed = insert.listed else { return writableColumns }
-        return writableColumns.filter { column in
-            listed.contains { $0.name == column.name }
-                || (column.name == entity.keyColumn && makesKey)
-                || (column.name == entity.ownerColumn && insert.owner != nil)
-        }
-    }
-
-    /// `columns=` does not list the key, so that a key in the body does not count.
-    fileprivate func ignoresBodyKey(_ insert: BulkWrite.Insert) -> Bool {
-        guard let listed = insert.listed else { return false }
-        return !listed.contains { $0.name == entity.keyColumn }
-    }
-
-    fileprivate func conflictClause(
-        _ insert: BulkWrite.Insert, written: [Column]
-    ) throws(Problem) -> String {
-        guard let resolution = insert.resolution else {
-            if insert.conflictColumns == nil { return "" }
-            throw Problem(
-                .invalidConflictTarget, "on_conflict needs a resolution.",
-                hint: "Add Prefer: resolution=merge-duplicates or resolution=ignore-duplicates.")
-        }
-        let target = try conflictTarget(insert.conflictColumns)
-        let columns = target.map { quoteSQLIdentifier($0) }.joined(separator: ", ")
-        if resolution == .ignoreDuplicates { return " ON CONFLICT (\(columns)) DO NOTHING" }
-        if insert.listed == nil && !insert.checked.hasUniformNames {
-            throw Problem(
-                .invalidBody, "The objects of the array name different columns.",
-                hint: "Name the same columns in each, or list them with columns=.")
-        }
-        let named = written.filter { column in
-            insert.listed == nil
-                ? insert.checked.names.contains(column.name)
-                : insert.listed?.contains { $0.name == column.name } == true
-        }
-        var assigned = named.map(\.name).filter { name in
-            name != entity.keyColumn && name != entity.ownerColumn && !target.contains(name)
-        }
-        // Something must be assigned; a column of the key has the same value on both sides.
-        if assigned.isEmpty { assigned = [target[0]] }
-        let assignments = assigned.map { name -> String in
-            let quoted = quoteSQLIdentifier(name)
-            return "\(quoted) = EXCLUDED.\(quoted)"
-        }
-        var clause =
-            " ON CONFLICT (\(columns)) DO UPDATE SET \(assignments.joined(separator: ", "))"
-        if let owner, let name = entity.ownerColumn {
-            clause += " WHERE \(owner) IS NOT DISTINCT FROM EXCLUDED.\(quoteSQLIdentifier(name))"
-        }
-        return clause
-    }
-
-    private func conflictTarget(_ names: [String]?) throws(Problem) -> [String] {
-        guard let names else { return [entity.keyColumn] }
-        let wanted = Set(names)
-        let keys = entity.uniqueKeys + [[entity.keyColumn]]
-        if let key = keys.first(where: { Set($0) == wanted }) { return key }
-        let choices = keys.map { $0.joined(separator: ",") }.joined(separator: "; ")
-        throw Problem(
-            .invalidConflictTarget, "on_conflict names no unique key of \(entity.path).",
-            hint: "Unique keys: \(choices).",
-            errors: [FieldError("on_conflict", "must be one of: \(choices)")])
     }
 }

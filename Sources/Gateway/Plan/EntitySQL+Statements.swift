@@ -23,10 +23,11 @@ extension EntitySQL {
             let madeKey = makesKey ? place(.madeKey, keyType) : nil
             let columns = writableColumns.map { quoteSQLIdentifier($0.name) }
             let values = writableColumns.map { newValue($0, &place) }
+            let base = baseRecord(madeKey: madeKey)
             return """
                 INSERT INTO \(table) AS _t (\(columns.joined(separator: ", "))) \
                 SELECT \(values.joined(separator: ", ")) FROM \
-                jsonb_populate_record(\(baseRecord(madeKey: madeKey)), \(place(.body, "jsonb"))) AS _n \
+                jsonb_populate_record(\(base), \(place(.body, "jsonb"))) AS _n \
                 RETURNING 'created', \(written)
                 """
         }
@@ -74,18 +75,20 @@ extension EntitySQL {
             }
             let etags = place(.etags, "text[]")
             let isNew = place(.isNew, "boolean")
+            let ownerName = entity.ownerColumn ?? ""
             let ownerStays = owner.map { owner in
-                "\(owner) IS NOT DISTINCT FROM EXCLUDED.\(quoteSQLIdentifier(entity.ownerColumn ?? ""))"
+                "\(owner) IS NOT DISTINCT FROM EXCLUDED.\(quoteSQLIdentifier(ownerName))"
             }
             let named = owner.map { owner in
                 "\(owner) IS NOT DISTINCT FROM coalesce(\(place(.owner, ownerType)), "
-                    + "(\(body)->>\(quoteSQLLiteral(entity.ownerColumn ?? "")))::\(ownerType))"
+                    + "(\(body)->>\(quoteSQLLiteral(ownerName)))::\(ownerType))"
             }
             return """
                 WITH written AS (INSERT INTO \(table) AS _t (\(columns.joined(separator: ", "))) \
                 SELECT \(values.joined(separator: ", ")) FROM \
                 jsonb_populate_record(\(baseRecord(madeKey: nil)), \(body)) AS _n \
-                WHERE \(etags) IS NULL OR EXISTS (SELECT FROM \(table) AS _t WHERE \(key) = \(keyValue)) \
+                WHERE \(etags) IS NULL \
+                OR EXISTS (SELECT FROM \(table) AS _t WHERE \(key) = \(keyValue)) \
                 ON CONFLICT (\(quoteSQLIdentifier(entity.keyColumn))) DO UPDATE \
                 SET \(replacedColumns(body)) \
                 WHERE NOT \(isNew) AND \(hasTag(&place)) AND \(ownerStays ?? "true") \
@@ -158,6 +161,7 @@ extension EntitySQL {
                 + "THEN EXCLUDED.\(name) ELSE _t.\(name) END"
         }
         let key = quoteSQLIdentifier(entity.keyColumn)
-        return assignments.isEmpty ? "\(key) = EXCLUDED.\(key)" : assignments.joined(separator: ", ")
+        return assignments.isEmpty
+            ? "\(key) = EXCLUDED.\(key)" : assignments.joined(separator: ", ")
     }
 }

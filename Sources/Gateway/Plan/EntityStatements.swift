@@ -43,7 +43,7 @@ package struct EntityStatements: Sendable {
         ownerOfRow.bound(.init(key: key, owner: owner))
     }
 
-    /// Inserts one object; columns that it does not name get their defaults. Read by ``WriteResult``.
+    /// Inserts one object; columns that it does not name get their defaults.
     ///
     /// - Parameters:
     ///   - body: One JSON object, checked by ``BodyCheck``.
@@ -57,7 +57,10 @@ package struct EntityStatements: Sendable {
     ///
     /// - Parameter etags: `If-Match`; nil for no condition.
     package func patch(
-        key: String, body: [UInt8], owner: String?, etags: [String]?
+        key: String,
+        body: [UInt8],
+        owner: String?,
+        etags: [String]?
     ) -> PlannedQuery {
         patchOne.bound(.init(key: key, body: body, owner: owner, etags: etags))
     }
@@ -69,7 +72,11 @@ package struct EntityStatements: Sendable {
     ///   - etags: `If-Match`: the row must be there with one of them.
     ///   - isNew: `If-None-Match: *`: the row must not be there.
     package func put(
-        key: String, body: [UInt8], owner: String?, etags: [String]?, isNew: Bool = false
+        key: String,
+        body: [UInt8],
+        owner: String?,
+        etags: [String]?,
+        isNew: Bool = false
     ) -> PlannedQuery {
         putOne.bound(.init(key: key, body: body, owner: owner, etags: etags, isNew: isNew))
     }

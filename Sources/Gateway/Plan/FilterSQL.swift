@@ -30,7 +30,8 @@ extension SQLBuilder {
     }
 
     private mutating func joined(
-        _ members: [Filter], by word: String
+        _ members: [Filter],
+        by word: String
     ) throws(Problem) -> String {
         var parts: [String] = []
         for member in members { parts.append(try condition(member)) }
@@ -38,7 +39,8 @@ extension SQLBuilder {
     }
 
     private mutating func condition(
-        _ reference: ColumnReference, _ comparison: Comparison
+        _ reference: ColumnReference,
+        _ comparison: Comparison
     ) throws(Problem) -> String {
         let (value, type) = expression(reference)
         let isText = type == "text" || (reference.isWholeColumn && reference.column.isText)
@@ -68,7 +70,8 @@ extension SQLBuilder {
                 ? "\(value) @@ \(query)" : "to_tsvector(\(argument)\(value)) @@ \(query)"
         case .relation(.ov, let text) where type == "jsonb":
             // jsonb has no &&: overlap means a shared element, or a shared key of objects.
-            let list = text.hasPrefix("[")
+            let list =
+                text.hasPrefix("[")
                 ? "ARRAY(SELECT jsonb_array_elements_text(\(bind(text, as: "jsonb"))))"
                 : bind(text, as: "text[]")
             return "\(value) ?| \(list)"
@@ -78,14 +81,18 @@ extension SQLBuilder {
     }
 
     private mutating func list(
-        _ texts: [String], _ type: String, _ reference: ColumnReference
+        _ texts: [String],
+        _ type: String,
+        _ reference: ColumnReference
     ) throws(Problem) -> String {
         if type.hasSuffix("[]") {
             let name = reference.column.name
             throw Problem(
-                .invalidFilter, "\(name) is an array and cannot be compared with a list.",
+                .invalidFilter,
+                "\(name) is an array and cannot be compared with a list.",
                 hint: "Use cs, cd or ov: \(name)=ov.{a,b}.",
-                errors: [FieldError(name, "is an array")])
+                errors: [FieldError(name, "is an array")]
+            )
         }
         return bind(sqlArrayLiteral(texts), as: "\(type)[]")
     }
@@ -94,7 +101,9 @@ extension SQLBuilder {
 extension EntitySQL {
     /// The conditions of a request on the whole: filters and the caller's owner.
     func condition(
-        _ filters: [Filter], owner caller: String?, _ builder: inout SQLBuilder
+        _ filters: [Filter],
+        owner caller: String?,
+        _ builder: inout SQLBuilder
     ) throws(Problem) -> [String] {
         var parts: [String] = []
         if let owner, let caller {

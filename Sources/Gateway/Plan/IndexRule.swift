@@ -6,7 +6,9 @@ struct IndexRule {
 
     /// - Throws: ``ProblemCode/columnNotIndexed``, naming the columns that work.
     func check(
-        filters: [Filter], order: [OrderTerm], owner: String?
+        filters: [Filter],
+        order: [OrderTerm],
+        owner: String?
     ) throws(Problem) {
         if owner != nil && entity.ownerColumn != nil { return }
         if filters.contains(where: isIndexedEquality) { return }
@@ -22,7 +24,8 @@ struct IndexRule {
             .columnNotIndexed,
             "\(refused.joined(separator: ", ")) has no index that this request could use.",
             hint: "Name an owner (Fourfold-User), or add an equality on one of: \(names).",
-            errors: refused.map { FieldError($0, "has no index; without an owner use: \(names)") })
+            errors: refused.map { FieldError($0, "has no index; without an owner use: \(names)") }
+        )
     }
 
     private func isIndexed(_ reference: ColumnReference) -> Bool {

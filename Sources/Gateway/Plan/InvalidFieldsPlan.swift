@@ -40,7 +40,9 @@ struct InvalidFieldsPlan {
             CROSS JOIN LATERAL pg_input_error_info(v.value, v.type) AS i \
             WHERE v.value IS NOT NULL AND i.sql_error_code IS NOT NULL \
             ORDER BY 1 NULLS FIRST, 2 LIMIT 100
-            """, isReadOnly: true)
+            """,
+            isReadOnly: true
+        )
     }
 
     /// The exact problem; nil if no field was found to be at fault.
@@ -50,12 +52,16 @@ struct InvalidFieldsPlan {
             let type = result.string(row, 2) ?? ""
             return FieldError(
                 place + (result.string(row, 1) ?? ""),
-                message(result.string(row, 3) ?? "", type: type))
+                message(result.string(row, 3) ?? "", type: type)
+            )
         }
         guard let first = errors.first else { return nil }
         return Problem(
-            .invalidValue, "\(first.field) \(first.message).",
-            hint: errors.count > 1 ? "\(errors.count) fields are not valid." : nil, errors: errors)
+            .invalidValue,
+            "\(first.field) \(first.message).",
+            hint: errors.count > 1 ? "\(errors.count) fields are not valid." : nil,
+            errors: errors
+        )
     }
 
     private func message(_ state: String, type: String) -> String {

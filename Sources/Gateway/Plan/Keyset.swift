@@ -19,7 +19,10 @@ struct Keyset {
         terms =
             order + [
                 OrderTerm(
-                    reference: reference, isDescending: descends, areNullsFirst: descends)
+                    reference: reference,
+                    isDescending: descends,
+                    areNullsFirst: descends
+                )
             ]
     }
 
@@ -53,7 +56,8 @@ struct Keyset {
                 bounds.append(builder.bind(value ?? "", as: type))
             }
             let sign = terms[0].isDescending ? "<" : ">"
-            return "(\(columns.joined(separator: ", "))) \(sign) (\(bounds.joined(separator: ", ")))"
+            return
+                "(\(columns.joined(separator: ", "))) \(sign) (\(bounds.joined(separator: ", ")))"
         }
         var alternatives: [String] = []
         var equal: [String] = []

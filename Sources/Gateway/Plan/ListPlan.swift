@@ -31,11 +31,18 @@ struct ListPlan: Sendable {
     ///   - owner: The caller's; nil for a service that sees all.
     ///   - isSingular: The answer must be one row; at most two are read.
     init(
-        _ query: CollectionQuery, entity: Entity, owner: String?, count: Preferences.Count? = nil,
-        isSingular: Bool = false, limits: QueryLimits = QueryLimits()
+        _ query: CollectionQuery,
+        entity: Entity,
+        owner: String?,
+        count: Preferences.Count? = nil,
+        isSingular: Bool = false,
+        limits: QueryLimits = QueryLimits()
     ) throws(Problem) {
         try IndexRule(entity: entity).check(
-            filters: query.filters, order: query.order, owner: owner)
+            filters: query.filters,
+            order: query.order,
+            owner: owner
+        )
         let sql = EntitySQL(entity)
         let keyset = Keyset(query.order, entity: entity)
         let pageLimit = min(query.limit ?? limits.pageRowCountDefault, limits.pageRowCountMax)
@@ -51,8 +58,11 @@ struct ListPlan: Sendable {
         var pageConditions = conditions
         if let text = query.cursor {
             let cursor = try Cursor.decode(
-                text, identity: identity, valueCount: keyset.terms.count,
-                byteCountMax: limits.cursorByteCountMax)
+                text,
+                identity: identity,
+                valueCount: keyset.terms.count,
+                byteCountMax: limits.cursorByteCountMax
+            )
             pageConditions.append(keyset.after(cursor.values, &builder))
         }
         let from = "FROM \(sql.table) AS _t"
@@ -75,7 +85,8 @@ struct ListPlan: Sendable {
         let body = isSingular ? rows : "'[' || coalesce(\(rows), '') || ']'"
         self.query = builder.query(
             "SELECT \(body), count(*), (array_agg(_p.k))[count(*)], \(total) FROM (\(page)) AS _p",
-            isReadOnly: true)
+            isReadOnly: true
+        )
         plannedCount =
             count == .planned || count == .estimated
             ? try ListPlan.plannedCount(sql, query.filters, owner: owner) : nil
@@ -116,12 +127,15 @@ struct ListPlan: Sendable {
     }
 
     private static func plannedCount(
-        _ sql: EntitySQL, _ filters: [Filter], owner: String?
+        _ sql: EntitySQL,
+        _ filters: [Filter],
+        owner: String?
     ) throws(Problem) -> PlannedQuery {
         var builder = SQLBuilder()
         let conditions = try sql.condition(filters, owner: owner, &builder)
         return builder.query(
             "EXPLAIN (FORMAT JSON) SELECT 1 FROM \(sql.table) AS _t\(whereClause(conditions))",
-            isReadOnly: true)
+            isReadOnly: true
+        )
     }
 }

@@ -5,7 +5,10 @@ internal import Postgres
 enum ReadPlans {
     /// One row or none with the selected columns: JSON text, entity tag without quotes.
     static func get(
-        key: String, selection: Selection?, entity: Entity, owner: String?
+        key: String,
+        selection: Selection?,
+        entity: Entity,
+        owner: String?
     ) -> PlannedQuery {
         let sql = EntitySQL(entity)
         var builder = SQLBuilder()
@@ -16,7 +19,8 @@ enum ReadPlans {
         }
         return builder.query(
             "SELECT \(row), \(sql.etag) FROM \(sql.table) AS _t WHERE \(condition)",
-            isReadOnly: true)
+            isReadOnly: true
+        )
     }
 
     /// Which hits of a search are rows that the caller may see: key as text, row as JSON text.
@@ -25,17 +29,22 @@ enum ReadPlans {
     ///   - keys: As the store gave them; those that are no key of this entity are just not found.
     ///   - filters: Of the request; hits that do not meet them are left out.
     static func hits(
-        keys: [String], filters: [Filter], entity: Entity, owner: String?
+        keys: [String],
+        filters: [Filter],
+        entity: Entity,
+        owner: String?
     ) throws(Problem) -> PlannedQuery {
         let sql = EntitySQL(entity)
         var builder = SQLBuilder()
         let known = sql.keyType == "uuid" ? keys.filter(isUUID) : keys
-        let among = "\(sql.key) = ANY(\(builder.bind(sqlArrayLiteral(known), as: "\(sql.keyType)[]")))"
+        let among =
+            "\(sql.key) = ANY(\(builder.bind(sqlArrayLiteral(known), as: "\(sql.keyType)[]")))"
         let conditions = [among] + (try sql.condition(filters, owner: owner, &builder))
         return builder.query(
             "SELECT \(sql.key)::text, \(sql.rowJSON) FROM \(sql.table) AS _t"
                 + ListPlan.whereClause(conditions),
-            isReadOnly: true)
+            isReadOnly: true
+        )
     }
 }
 

@@ -15,12 +15,18 @@ extension Problem {
         switch error {
         case .unreachable(let delay):
             self = .unavailable(
-                .storeUnavailable, "PostgreSQL cannot be reached.",
-                hint: "Nothing was done. Repeat the request.", retryAfter: delay)
+                .storeUnavailable,
+                "PostgreSQL cannot be reached.",
+                hint: "Nothing was done. Repeat the request.",
+                retryAfter: delay
+            )
         case .overloaded:
             self = .unavailable(
-                .overloaded, "The queue in front of PostgreSQL is full.",
-                hint: "Nothing was done. Repeat the request later.", retryAfter: .seconds(1))
+                .overloaded,
+                "The queue in front of PostgreSQL is full.",
+                hint: "Nothing was done. Repeat the request later.",
+                retryAfter: .seconds(1)
+            )
         case .connectionLost:
             self = .unavailable(
                 isUnknown ? .outcomeUnknown : .storeUnavailable,
@@ -28,7 +34,8 @@ extension Problem {
                     ? "The connection to PostgreSQL broke; the write may have been applied."
                     : "The connection to PostgreSQL broke; nothing was changed.",
                 hint: isUnknown ? Problem.hintToReadBack : "Repeat the request.",
-                retryAfter: .seconds(1))
+                retryAfter: .seconds(1)
+            )
         case .timedOut, .cancelled:
             self.init(
                 .deadlineExceeded,
@@ -37,7 +44,8 @@ extension Problem {
                     : "The deadline passed; the statement was stopped.",
                 hint: isUnknown
                     ? Problem.hintToReadBack
-                    : "Ask for less, or allow more time with Request-Timeout.")
+                    : "Ask for less, or allow more time with Request-Timeout."
+            )
         case .server(let error):
             self.init(error, entity: entity, isDelete: isDelete)
         }
@@ -63,15 +71,19 @@ extension Problem {
     // MARK: Integrity (class 23)
 
     private static func ofIntegrity(
-        _ error: ServerError, entity: Entity?, isDelete: Bool
+        _ error: ServerError,
+        entity: Entity?,
+        isDelete: Bool
     ) -> Problem {
         let constraint = error.constraint.map { " (constraint \($0))" } ?? ""
         switch error.sqlState {
         case "23502":
             let column = error.column ?? "?"
             return Problem(
-                .missingColumn, "\(column) must have a value.",
-                errors: [FieldError(column, "must have a value")])
+                .missingColumn,
+                "\(column) must have a value.",
+                errors: [FieldError(column, "must have a value")]
+            )
         case "23505":
             let columns = error.uniqueColumns(entity)
             return Problem(
@@ -80,17 +92,22 @@ extension Problem {
                     ? "A row with these values exists\(constraint)."
                     : "A row with the same \(columns.joined(separator: ", ")) exists\(constraint).",
                 hint: "Change the row that exists, or choose another value.",
-                errors: columns.map { FieldError($0, "is taken") })
+                errors: columns.map { FieldError($0, "is taken") }
+            )
         case "23503" where isDelete || error.isOfAnotherTable(than: entity):
             return Problem(
-                .rowInUse, "Rows of \(error.table ?? "another table") refer to it\(constraint).",
-                hint: "Delete or change those rows first.")
+                .rowInUse,
+                "Rows of \(error.table ?? "another table") refer to it\(constraint).",
+                hint: "Delete or change those rows first."
+            )
         case "23503":
             let columns = error.columnsNamedByConstraint(entity)
             return Problem(
-                .foreignKeyViolation, "A row that this one refers to does not exist\(constraint).",
+                .foreignKeyViolation,
+                "A row that this one refers to does not exist\(constraint).",
                 hint: "Create the row it refers to first.",
-                errors: columns.map { FieldError($0, "refers to a row that does not exist") })
+                errors: columns.map { FieldError($0, "refers to a row that does not exist") }
+            )
         case "23001":
             return Problem(.rowInUse, "Other rows refer to it\(constraint).")
         case "23P01":
@@ -98,8 +115,12 @@ extension Problem {
         case "23514":
             let columns = error.columnsNamedByConstraint(entity)
             return Problem(
-                .domainRule, "The row breaks a rule of the schema\(constraint).",
-                errors: columns.map { FieldError($0, "is not allowed by \(error.constraint ?? "")") })
+                .domainRule,
+                "The row breaks a rule of the schema\(constraint).",
+                errors: columns.map {
+                    FieldError($0, "is not allowed by \(error.constraint ?? "")")
+                }
+            )
         default:
             return Problem(.domainRule, "The row breaks a rule of the schema\(constraint).")
         }
@@ -133,32 +154,53 @@ extension Problem {
             return Problem(.domainRule, "A trigger of the schema refuses the row.")
         case "21000":
             return Problem(
-                .duplicateRows, "Two objects of the array address the same row.",
-                hint: "Send each row once.")
+                .duplicateRows,
+                "Two objects of the array address the same row.",
+                hint: "Send each row once."
+            )
         case "40001", "40P01", "55P03":
             return .unavailable(
-                .writeConflict, "Other writes to the same rows were in the way, also on repetition.",
-                hint: "Nothing was changed. Repeat the request.", retryAfter: .seconds(1))
+                .writeConflict,
+                "Other writes to the same rows were in the way, also on repetition.",
+                hint: "Nothing was changed. Repeat the request.",
+                retryAfter: .seconds(1)
+            )
         case "57014":
             return Problem(
-                .deadlineExceeded, "The statement was stopped in the database.",
-                hint: "Ask for less, or allow more time with Request-Timeout.")
+                .deadlineExceeded,
+                "The statement was stopped in the database.",
+                hint: "Ask for less, or allow more time with Request-Timeout."
+            )
         case "25006":
             return .unavailable(
-                .databaseReadOnly, "PostgreSQL takes no writes at the moment.",
-                hint: "Reads work. Repeat the write later.", retryAfter: .seconds(5))
+                .databaseReadOnly,
+                "PostgreSQL takes no writes at the moment.",
+                hint: "Reads work. Repeat the write later.",
+                retryAfter: .seconds(5)
+            )
         case "42501":
             return Problem(.forbidden, "The database does not allow this.")
         case "42883", "42804", "42846", "42809":
             return Problem(
-                .invalidFilter, "The operator does not apply to the type of the column.",
-                hint: "Choose an operator that the type has, or compare another column.")
+                .invalidFilter,
+                "The operator does not apply to the type of the column.",
+                hint: "Choose an operator that the type has, or compare another column."
+            )
+        case "42601" where error.isOfTextQuery:
+            return Problem(
+                .invalidFilter,
+                "The text of a full-text filter is not a query.",
+                hint: "Join words with & | !, or use plfts or wfts, which take any text."
+            )
         case "42704":
             return Problem(.invalidFilter, "The query names something that does not exist.")
         case "08000", "08001", "08003", "08004", "08006", "57P01", "57P02", "57P03", "57P05":
             return .unavailable(
-                .storeUnavailable, "PostgreSQL is not available.",
-                hint: "Repeat the request.", retryAfter: .seconds(1))
+                .storeUnavailable,
+                "PostgreSQL is not available.",
+                hint: "Repeat the request.",
+                retryAfter: .seconds(1)
+            )
         default:
             return ofClass(state)
         }
@@ -168,14 +210,20 @@ extension Problem {
         switch state.prefix(2) {
         case "53":
             return .unavailable(
-                .storeUnavailable, "PostgreSQL is out of resources.", hint: "Repeat the request.",
-                retryAfter: .seconds(5))
+                .storeUnavailable,
+                "PostgreSQL is out of resources.",
+                hint: "Repeat the request.",
+                retryAfter: .seconds(5)
+            )
         case "54":
             return Problem(.queryTooComplex, "The request passes a limit of the database.")
         case "44":
             return Problem(.domainRule, "The row would not be seen through the view.")
         default:
-            return Problem(.internalError, "The database refused the statement (SQLSTATE \(state)).")
+            return Problem(
+                .internalError,
+                "The database refused the statement (SQLSTATE \(state))."
+            )
         }
     }
 
@@ -189,6 +237,13 @@ extension Problem {
 }
 
 extension ServerError {
+    /// `to_tsquery` reports its own grammar with the state of SQL's; a syntax error of a statement
+    /// would be our fault and reads otherwise.
+    fileprivate var isOfTextQuery: Bool {
+        ["syntax error in tsquery", "no operand in tsquery", "there is no escaped character"]
+            .contains { message.hasPrefix($0) }
+    }
+
     /// A foreign key was broken from a table that is not the entity's own.
     fileprivate func isOfAnotherTable(than entity: Entity?) -> Bool {
         guard let entity, let table else { return false }

@@ -34,8 +34,11 @@ package struct Problem: Error, Equatable, Sendable {
     }
 
     package init(
-        _ code: ProblemCode, _ detail: String? = nil, hint: String? = nil,
-        errors: [FieldError] = [], headers: [Header] = []
+        _ code: ProblemCode,
+        _ detail: String? = nil,
+        hint: String? = nil,
+        errors: [FieldError] = [],
+        headers: [Header] = []
     ) {
         self.code = code
         self.detail = detail
@@ -80,11 +83,15 @@ package struct Problem: Error, Equatable, Sendable {
 
     /// - Parameter allowed: The methods that this path takes, for `Allow`.
     package static func methodNotAllowed(
-        _ code: ProblemCode = .methodNotAllowed, allowed: [String]
+        _ code: ProblemCode = .methodNotAllowed,
+        allowed: [String]
     ) -> Problem {
         let methods = allowed.joined(separator: ", ")
         return Problem(
-            code, hint: "Allowed here: \(methods).", headers: [Header("Allow", methods)])
+            code,
+            hint: "Allowed here: \(methods).",
+            headers: [Header("Allow", methods)]
+        )
     }
 
     /// - Parameter etag: The row's present entity tag, not quoted; nil where there is no row.
@@ -95,7 +102,8 @@ package struct Problem: Error, Equatable, Sendable {
                 ? "There is no row that If-Match could match."
                 : "The row is not in the state that the request expects.",
             hint: "Read the row again and repeat the write with its present ETag.",
-            headers: etag.map { [Header("ETag", "\"\($0)\"")] } ?? [])
+            headers: etag.map { [Header("ETag", "\"\($0)\"")] } ?? []
+        )
     }
 
     /// An answer that must be one row has none or several.
@@ -105,16 +113,24 @@ package struct Problem: Error, Equatable, Sendable {
         Problem(
             .notSingular,
             "The result contains \(rowCount)\(isLowerBound ? " or more" : "") rows",
-            hint: "Narrow the filter to one row or accept application/json.")
+            hint: "Narrow the filter to one row or accept application/json."
+        )
     }
 
     /// - Parameter retryAfter: Whole seconds are sent, rounded up, at least 1.
     package static func unavailable(
-        _ code: ProblemCode, _ detail: String? = nil, hint: String? = nil, retryAfter: Duration
+        _ code: ProblemCode,
+        _ detail: String? = nil,
+        hint: String? = nil,
+        retryAfter: Duration
     ) -> Problem {
         let (seconds, attoseconds) = retryAfter.components
         let whole = max(1, attoseconds > 0 ? seconds + 1 : seconds)
         return Problem(
-            code, detail, hint: hint, headers: [Header("Retry-After", String(whole))])
+            code,
+            detail,
+            hint: hint,
+            headers: [Header("Retry-After", String(whole))]
+        )
     }
 }

@@ -1,4 +1,4 @@
-/// Every way a request can fail, as the stable `code` of its answer. `docs/ERRORS.md` explains each.
+/// Every way a request can fail, as the stable `code` of its answer; explained in `docs/ERRORS.md`.
 package enum ProblemCode: String, CaseIterable, Sendable {
     // 400: the request is wrong.
     case malformedRequest = "malformed_request"

@@ -28,11 +28,14 @@ struct CollectionQuery: Sendable {
         "not.and", "not.or", "token",
     ]
 
+    private static let logicNames: Set<String> = ["and", "or", "not.and", "not.or"]
+
     /// Reads the decoded pairs of a query.
     ///
     /// - Throws: Status 400 with the parameter's name.
     static func parse(
-        _ pairs: some Sequence<(name: String, value: String)>, entity: Entity,
+        _ pairs: some Sequence<(name: String, value: String)>,
+        entity: Entity,
         limits: QueryLimits = QueryLimits()
     ) throws(Problem) -> CollectionQuery {
         var query = CollectionQuery()
@@ -40,7 +43,7 @@ struct CollectionQuery: Sendable {
         let resolver = ColumnResolver(entity: entity, limits: limits)
         var filters = FilterParser(resolver)
         for (name, value) in pairs {
-            let isLogic = name.hasSuffix("and") || name.hasSuffix("or")
+            let isLogic = logicNames.contains(name)
             if reservedNames.contains(name), !isLogic, !seen.insert(name).inserted {
                 throw invalid(name, "is there twice")
             }
@@ -57,7 +60,8 @@ struct CollectionQuery: Sendable {
                 query.filters.append(try filters.logic(name, isAny: name == "or", value))
             case "not.and", "not.or":
                 query.filters.append(
-                    .not(try filters.logic(name, isAny: name == "not.or", value)))
+                    .not(try filters.logic(name, isAny: name == "not.or", value))
+                )
             default: query.filters.append(try filters.column(name, value))
             }
             if name == "order" || !reservedNames.contains(name) || isLogic {
@@ -72,7 +76,8 @@ struct CollectionQuery: Sendable {
 
     /// The filters of a search: `{"status":"eq.active"}`.
     static func parseFilters(
-        _ pairs: some Sequence<(name: String, value: String)>, entity: Entity,
+        _ pairs: some Sequence<(name: String, value: String)>,
+        entity: Entity,
         limits: QueryLimits = QueryLimits()
     ) throws(Problem) -> [Filter] {
         let query = try parse(pairs, entity: entity, limits: limits)
@@ -89,8 +94,10 @@ struct CollectionQuery: Sendable {
         guard let number = Int(text), number <= max else {
             if max == .max { return .max }
             throw invalid(
-                name, "must be \(max) at most",
-                hint: "Page with the cursor of the Link header instead.")
+                name,
+                "must be \(max) at most",
+                hint: "Page with the cursor of the Link header instead."
+            )
         }
         return number
     }
@@ -106,7 +113,9 @@ struct CollectionQuery: Sendable {
     }
 
     private static func writtenColumns(
-        _ name: String, _ text: String, _ entity: Entity
+        _ name: String,
+        _ text: String,
+        _ entity: Entity
     ) throws(Problem) -> [Column] {
         var columns: [Column] = []
         for each in names(text) {
@@ -116,12 +125,16 @@ struct CollectionQuery: Sendable {
                     .unknownColumn,
                     "\(entity.path) has no column \(quoteForMessage(each)).",
                     hint: "Columns: \(entity.visibleColumns.map(\.name).joined(separator: ", ")).",
-                    errors: [FieldError("columns", "names an unknown column")])
+                    errors: [FieldError("columns", "names an unknown column")]
+                )
             }
             if column.isGenerated {
                 throw Problem(
-                    .generatedColumn, "\(column.name) is made by the database.",
-                    hint: "Leave it out.", errors: [FieldError("columns", "names a generated column")])
+                    .generatedColumn,
+                    "\(column.name) is made by the database.",
+                    hint: "Leave it out.",
+                    errors: [FieldError("columns", "names a generated column")]
+                )
             }
             if !columns.contains(where: { $0.name == column.name }) { columns.append(column) }
         }
@@ -130,7 +143,10 @@ struct CollectionQuery: Sendable {
 
     private static func invalid(_ name: String, _ message: String, hint: String? = nil) -> Problem {
         Problem(
-            .invalidParameter, "\(name) \(message).", hint: hint,
-            errors: [FieldError(name, message)])
+            .invalidParameter,
+            "\(name) \(message).",
+            hint: hint,
+            errors: [FieldError(name, message)]
+        )
     }
 }

@@ -37,7 +37,8 @@ struct ColumnResolver {
     ///
     /// - Parameter stops: The delimiters that end a name that is not quoted.
     func reference(
-        _ scanner: inout GrammarScanner, until stops: StaticString
+        _ scanner: inout GrammarScanner,
+        until stops: StaticString
     ) throws(Problem) -> ColumnReference {
         let name = scanner.quoted() ?? scanner.run(until: stops, isPath: true)
         let column = try column(name)
@@ -48,28 +49,34 @@ struct ColumnResolver {
             if path.count == limits.pathStepCountMax {
                 throw Problem(
                     .queryTooComplex,
-                    "A JSON path has more than \(limits.pathStepCountMax) steps.")
+                    "A JSON path has more than \(limits.pathStepCountMax) steps."
+                )
             }
             path.append(try step(&scanner, until: stops))
         }
         if scanner.isNext("->") {
             throw Problem(
-                .invalidParameter, "The path of \(column.name) goes on after ->>.",
+                .invalidParameter,
+                "The path of \(column.name) goes on after ->>.",
                 hint: "Use ->> only for the last step.",
-                errors: [FieldError(column.name, "->> must be the last arrow")])
+                errors: [FieldError(column.name, "->> must be the last arrow")]
+            )
         }
         return ColumnReference(column: column, path: path, isText: isText)
     }
 
     private func step(
-        _ scanner: inout GrammarScanner, until stops: StaticString
+        _ scanner: inout GrammarScanner,
+        until stops: StaticString
     ) throws(Problem) -> ColumnReference.Step {
         if let key = scanner.quoted() { return .key(key) }
         let text = scanner.run(until: stops, isPath: true)
         if text.isEmpty {
             throw Problem(
-                .invalidParameter, "A JSON path has an empty step.",
-                hint: "Write column->key or column->>key.")
+                .invalidParameter,
+                "A JSON path has an empty step.",
+                hint: "Write column->key or column->>key."
+            )
         }
         let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
         if digits.allSatisfy({ $0.isASCII && $0.isNumber }), let index = Int32(text) {
@@ -85,7 +92,10 @@ struct ColumnResolver {
             ? "Filters on other entities are not supported. Columns: \(names)."
             : "Columns: \(names)."
         return Problem(
-            .unknownColumn, "\(entity.path) has no column \(quoteForMessage(name)).", hint: hint,
-            errors: [FieldError(String(name.prefix(60)), "is not a column of \(entity.path)")])
+            .unknownColumn,
+            "\(entity.path) has no column \(quoteForMessage(name)).",
+            hint: hint,
+            errors: [FieldError(String(name.prefix(60)), "is not a column of \(entity.path)")]
+        )
     }
 }

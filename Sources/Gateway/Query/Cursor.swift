@@ -32,7 +32,10 @@ struct Cursor: Equatable, Sendable {
     }
 
     static func decode(
-        _ text: String, identity: String, valueCount: Int, byteCountMax: Int
+        _ text: String,
+        identity: String,
+        valueCount: Int,
+        byteCountMax: Int
     ) throws(Problem) -> Cursor {
         guard text.utf8.count <= byteCountMax, let bytes = Base64URL.decode(text),
             let document = try? JSONDocument.parse(bytes, depthMax: 1),
@@ -49,9 +52,11 @@ struct Cursor: Equatable, Sendable {
     }
 
     private static let invalid = Problem(
-        .invalidCursor, "The cursor was changed or made for another list.",
+        .invalidCursor,
+        "The cursor was changed or made for another list.",
         hint: "Take it from the Link header and keep filters and order as they were.",
-        errors: [FieldError("cursor", "does not belong to this list")])
+        errors: [FieldError("cursor", "does not belong to this list")]
+    )
 
     /// FNV-1a, 64 bits.
     private func checksum(_ identity: String) -> String {

@@ -30,12 +30,16 @@ struct FilterParser {
     // MARK: Logic
 
     private mutating func group(
-        _ scanner: inout GrammarScanner, isAny: Bool, depth: Int, parameter: String
+        _ scanner: inout GrammarScanner,
+        isAny: Bool,
+        depth: Int,
+        parameter: String
     ) throws(Problem) -> Filter {
         guard depth <= limits.nestingDepthMax else {
             throw Problem(
                 .queryTooComplex,
-                "Conditions nest deeper than \(limits.nestingDepthMax) levels.")
+                "Conditions nest deeper than \(limits.nestingDepthMax) levels."
+            )
         }
         guard scanner.skip("(") else { throw invalid(parameter, "must be a list in parentheses") }
         var members: [Filter] = []
@@ -49,7 +53,9 @@ struct FilterParser {
     }
 
     private mutating func member(
-        _ scanner: inout GrammarScanner, depth: Int, parameter: String
+        _ scanner: inout GrammarScanner,
+        depth: Int,
+        parameter: String
     ) throws(Problem) -> Filter {
         var isNegated = false
         if scanner.isNext("not.and(") || scanner.isNext("not.or(") {
@@ -73,13 +79,17 @@ struct FilterParser {
     // MARK: One comparison
 
     private mutating func comparison(
-        _ reference: ColumnReference, _ scanner: inout GrammarScanner, isNested: Bool
+        _ reference: ColumnReference,
+        _ scanner: inout GrammarScanner,
+        isNested: Bool
     ) throws(Problem) -> Filter {
         filterCount += 1
         guard filterCount <= limits.filterCountMax else {
             throw Problem(
-                .queryTooComplex, "There are more than \(limits.filterCountMax) comparisons.",
-                hint: "Use in.(…) for several values of one column.")
+                .queryTooComplex,
+                "There are more than \(limits.filterCountMax) comparisons.",
+                hint: "Use in.(…) for several values of one column."
+            )
         }
         let isNegated = scanner.skip("not.")
         let comparison = try operation(reference.column.name, &scanner, isNested: isNested)
@@ -88,7 +98,9 @@ struct FilterParser {
     }
 
     private func operation(
-        _ name: String, _ scanner: inout GrammarScanner, isNested: Bool
+        _ name: String,
+        _ scanner: inout GrammarScanner,
+        isNested: Bool
     ) throws(Problem) -> Comparison {
         let word = scanner.word()
         let modifier = try modifier(name, &scanner)
@@ -98,7 +110,10 @@ struct FilterParser {
         }
         if let found = Comparison.FullTextQuery(rawValue: word) {
             return .fullText(
-                found, configuration: modifier, try value(name, &scanner, isNested: isNested))
+                found,
+                configuration: modifier,
+                try value(name, &scanner, isNested: isNested)
+            )
         }
         guard modifier == nil else { throw invalid(name, "\(word) takes no modifier") }
         if let found = Comparison.Relation(rawValue: word) {
@@ -124,8 +139,11 @@ struct FilterParser {
     }
 
     private func compare(
-        _ name: String, _ found: Comparison.Operator, _ modifier: String?,
-        _ scanner: inout GrammarScanner, isNested: Bool
+        _ name: String,
+        _ found: Comparison.Operator,
+        _ modifier: String?,
+        _ scanner: inout GrammarScanner,
+        isNested: Bool
     ) throws(Problem) -> Comparison {
         func pattern(_ text: String) -> String {
             found.isPattern ? String(text.map { $0 == "*" ? "%" : $0 }) : text
@@ -145,7 +163,8 @@ struct FilterParser {
     }
 
     private func modifier(
-        _ name: String, _ scanner: inout GrammarScanner
+        _ name: String,
+        _ scanner: inout GrammarScanner
     ) throws(Problem) -> String? {
         guard scanner.skip("(") else { return nil }
         let modifier = scanner.word()
@@ -158,7 +177,9 @@ struct FilterParser {
     // MARK: Values
 
     private func value(
-        _ name: String, _ scanner: inout GrammarScanner, isNested: Bool
+        _ name: String,
+        _ scanner: inout GrammarScanner,
+        isNested: Bool
     ) throws(Problem) -> String {
         guard isNested else { return scanner.rest() }
         if scanner.next == UInt8(ascii: "\"") {
@@ -173,7 +194,9 @@ struct FilterParser {
     }
 
     private func elements(
-        _ name: String, _ scanner: inout GrammarScanner, until stops: StaticString,
+        _ name: String,
+        _ scanner: inout GrammarScanner,
+        until stops: StaticString,
         closing: StaticString
     ) throws(Problem) -> [String] {
         if scanner.skip(closing) { return [] }
@@ -184,7 +207,8 @@ struct FilterParser {
                     .queryTooComplex,
                     "The list of \(name) has more than \(limits.listElementCountMax) values.",
                     hint: "Split the request.",
-                    errors: [FieldError(name, "takes \(limits.listElementCountMax) values at most")])
+                    errors: [FieldError(name, "takes \(limits.listElementCountMax) values at most")]
+                )
             }
             if scanner.next == UInt8(ascii: "\"") {
                 guard let text = scanner.quoted() else {
@@ -200,7 +224,9 @@ struct FilterParser {
     }
 
     private func expectEnd(
-        _ name: String, _ scanner: GrammarScanner, isNested: Bool
+        _ name: String,
+        _ scanner: GrammarScanner,
+        isNested: Bool
     ) throws(Problem) {
         if !isNested && !scanner.isAtEnd { throw invalid(name, "something follows the list") }
     }
@@ -214,13 +240,16 @@ struct FilterParser {
                 ? "The filter on \(name) has no operator."
                 : "The filter on \(name) has no valid operator: \(quoteForMessage(word)).",
             hint: "Write \(name)=eq.value. Operators: \(Comparison.words).",
-            errors: [FieldError(name, "needs an operator and a dot before the value")])
+            errors: [FieldError(name, "needs an operator and a dot before the value")]
+        )
     }
 
     private func invalid(_ name: String, _ message: String) -> Problem {
         Problem(
-            .invalidFilter, "The filter on \(name) cannot be read: \(message).",
+            .invalidFilter,
+            "The filter on \(name) cannot be read: \(message).",
             hint: "Values with , ( ) or quotes stand in double quotes: name.eq.\"a,b\".",
-            errors: [FieldError(name, message)])
+            errors: [FieldError(name, message)]
+        )
     }
 }

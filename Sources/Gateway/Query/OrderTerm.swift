@@ -20,7 +20,8 @@ struct OrderParser {
             if terms.count == resolver.limits.orderTermCountMax {
                 throw Problem(
                     .queryTooComplex,
-                    "order names more than \(resolver.limits.orderTermCountMax) columns.")
+                    "order names more than \(resolver.limits.orderTermCountMax) columns."
+                )
             }
             terms.append(try term(&scanner))
         } while scanner.skip(",")
@@ -44,14 +45,18 @@ struct OrderParser {
         }
         let descends = isDescending ?? false
         return OrderTerm(
-            reference: reference, isDescending: descends,
-            areNullsFirst: areNullsFirst ?? descends)
+            reference: reference,
+            isDescending: descends,
+            areNullsFirst: areNullsFirst ?? descends
+        )
     }
 
     private func invalid(_ text: String) -> Problem {
         Problem(
-            .invalidOrder, "order cannot be read: \(quoteForMessage(text)) is not expected.",
+            .invalidOrder,
+            "order cannot be read: \(quoteForMessage(text)) is not expected.",
             hint: "Write order=column.desc.nullslast,other.asc.",
-            errors: [FieldError("order", "takes columns with .asc, .desc, .nullsfirst, .nullslast")])
+            errors: [FieldError("order", "takes columns with .asc, .desc, .nullsfirst, .nullslast")]
+        )
     }
 }

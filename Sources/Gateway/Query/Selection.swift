@@ -17,9 +17,12 @@ struct Selection: Sendable {
         Selection(
             items: entity.visibleColumns.map {
                 Item(
-                    name: $0.name, reference: ColumnReference(column: $0, path: [], isText: false),
-                    cast: nil)
-            })
+                    name: $0.name,
+                    reference: ColumnReference(column: $0, path: [], isText: false),
+                    cast: nil
+                )
+            }
+        )
     }
 }
 
@@ -51,7 +54,8 @@ struct SelectParser {
             if items.count > resolver.limits.selectItemCountMax {
                 throw Problem(
                     .queryTooComplex,
-                    "select names more than \(resolver.limits.selectItemCountMax) columns.")
+                    "select names more than \(resolver.limits.selectItemCountMax) columns."
+                )
             }
         } while scanner.skip(",")
         guard scanner.isAtEnd else { throw unsupported(&scanner) }
@@ -79,13 +83,17 @@ struct SelectParser {
             guard let type = SelectParser.castTypes[word] else {
                 throw invalid(
                     "there is no cast to \(quoteForMessage(word))",
-                    hint: "Types: \(SelectParser.castTypes.keys.sorted().joined(separator: ", ")).")
+                    hint: "Types: \(SelectParser.castTypes.keys.sorted().joined(separator: ", "))."
+                )
             }
             cast = type
         }
         if scanner.isNext(".") || scanner.isNext("(") { throw unsupported(&scanner) }
         return Selection.Item(
-            name: try outputName(alias ?? reference.outputName), reference: reference, cast: cast)
+            name: try outputName(alias ?? reference.outputName),
+            reference: reference,
+            cast: cast
+        )
     }
 
     /// A name of the request in the answer becomes an SQL identifier: short and plain.
@@ -99,7 +107,8 @@ struct SelectParser {
         guard isPlain, !name.isEmpty, name.utf8.count <= 63 else {
             throw invalid(
                 "\(quoteForMessage(name)) cannot be a name in the answer",
-                hint: "Give it an alias of up to 63 letters, digits, - and _: alias:column.")
+                hint: "Give it an alias of up to 63 letters, digits, - and _: alias:column."
+            )
         }
         return name
     }
@@ -112,7 +121,9 @@ struct SelectParser {
                 kept.append(item)
             } else if !(item.reference.isWholeColumn && item.reference.column.name == item.name) {
                 throw invalid(
-                    "\(item.name) is there twice", hint: "Give one of them an alias: alias:column.")
+                    "\(item.name) is there twice",
+                    hint: "Give one of them an alias: alias:column."
+                )
             }
         }
         return kept
@@ -120,8 +131,11 @@ struct SelectParser {
 
     private func invalid(_ message: String, hint: String) -> Problem {
         Problem(
-            .invalidSelect, "select cannot be read: \(message).", hint: hint,
-            errors: [FieldError("select", message)])
+            .invalidSelect,
+            "select cannot be read: \(message).",
+            hint: hint,
+            errors: [FieldError("select", message)]
+        )
     }
 
     private static let aggregates: Set<String> = ["avg", "count", "max", "min", "sum"]
@@ -134,18 +148,23 @@ struct SelectParser {
             || rest.hasPrefix("()")
         if isAggregate {
             return Problem(
-                .aggregateUnsupported, "select asks for an aggregate.",
+                .aggregateUnsupported,
+                "select asks for an aggregate.",
                 hint: "Ask for the rows, or for their number with Prefer: count=exact.",
-                errors: [FieldError("select", "aggregates are not supported")])
+                errors: [FieldError("select", "aggregates are not supported")]
+            )
         }
         if rest.hasPrefix("(") || rest.hasPrefix("!") || rest.hasPrefix("...") {
             return Problem(
-                .embeddingUnsupported, "select asks for rows of another entity.",
+                .embeddingUnsupported,
+                "select asks for rows of another entity.",
                 hint: "Read the other entity by itself, or the connections of this one.",
-                errors: [FieldError("select", "embedding is not supported")])
+                errors: [FieldError("select", "embedding is not supported")]
+            )
         }
         return invalid(
             "\(quoteForMessage(rest)) is not expected",
-            hint: "Write columns with commas between them: id,title:name,metadata->>author.")
+            hint: "Write columns with commas between them: id,title:name,metadata->>author."
+        )
     }
 }

@@ -13,7 +13,7 @@ extension Gateway {
             .plan(document.root) { served, isChange throws(Problem) in
                 try requireWritable(served, isChange: isChange)
             }
-        try stores.requireRoom(pack.pack.name)
+        try requireRoom()
         let results = try await runBatch(operations, context)
         stores.wakeRelay(pack.pack.name)
         var headers = HTTPHeaders.json

@@ -21,7 +21,7 @@ extension Gateway {
         _ query: PlannedQuery, _ context: RequestContext, _ served: ServedEntity,
         isDelete: Bool = false
     ) async throws(Problem) -> WriteResult {
-        try stores.requireRoom(served.pack)
+        try requireRoom()
         do throws(PostgresError) {
             let result = try await postgres.write(
                 query.statement, query.parameters, deadline: context.deadline,
@@ -38,7 +38,7 @@ extension Gateway {
         _ query: PlannedQuery, _ context: RequestContext, _ served: ServedEntity,
         isDelete: Bool = false
     ) async throws(Problem) -> PostgresResult {
-        try stores.requireRoom(served.pack)
+        try requireRoom()
         do {
             let result = try await postgres.withConnection(deadline: context.deadline) {
                 try await $0.retrying(query)

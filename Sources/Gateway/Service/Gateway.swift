@@ -48,7 +48,17 @@ package final class Gateway: @unchecked Sendable {
         case .collection(let pack, let entity):
             return try await collection(context, try served(pack).entity(entity))
         case .batch(let pack): return try await batch(context, try served(pack))
-        default: throw Problem(.unknownRoute)
+        case .search(let pack): return try await search(context, try served(pack))
+        case .connections(let pack, let entity, let id):
+            let pack = try served(pack)
+            return try await connections(context, pack, try pack.entity(entity), id: id)
+        case .entitySync(let pack, let entity, let id):
+            let pack = try served(pack)
+            return try await entitySync(context, pack, try pack.entity(entity), id: id)
+        case .syncStatus: return try await syncStatus(context)
+        case .parkedList: return try await parkedList(context)
+        case .parkedItem(let id): return try await parkedItem(context, id: id)
+        case .parkedRetry(let id): return try await parkedRetry(context, id: id)
         }
     }
 

@@ -1,5 +1,6 @@
 package import Neo4j
 package import Postgres
+package import Projection
 package import Redis
 package import Runtime
 package import Weaviate
@@ -9,23 +10,32 @@ package final class StoreReaders: @unchecked Sendable {
     let redis: RedisClient
     let neo4j: Neo4jClient?
     let weaviate: WeaviateClient?
-    private let wake: @Sendable (_ pack: String) -> Void
+    let sync: SyncReader
+    /// The lanes of this process; nil where it leads none.
+    let relay: Relay?
+    let overload: LaneOverload
+    private let packs: [String: PackReaders]
 
-    /// - Parameter wake: Tells the relay of this process that a pack has new work. Any thread.
     package init(
-        redis: RedisClient, neo4j: Neo4jClient?, weaviate: WeaviateClient?,
-        wake: @escaping @Sendable (_ pack: String) -> Void
+        redis: RedisClient, neo4j: Neo4jClient?, weaviate: WeaviateClient?, sync: SyncReader,
+        relay: Relay?, overload: LaneOverload, packs: [String: PackReaders]
     ) {
         self.redis = redis
         self.neo4j = neo4j
         self.weaviate = weaviate
-        self.wake = wake
+        self.sync = sync
+        self.relay = relay
+        self.overload = overload
+        self.packs = packs
     }
 
-    func wakeRelay(_ pack: String) { wake(pack) }
+    func readers(_ pack: String) throws(Problem) -> PackReaders {
+        if let readers = packs[pack] { return readers }
+        throw Problem(.unknownPack)
+    }
 
-    /// Refuses writes while the lanes are too far behind.
-    func requireRoom(_ pack: String) throws(Problem) {}
+    /// Tells the lanes of this process that there is work. Lanes elsewhere find it by polling.
+    func wakeRelay(_ pack: String) { relay?.wake() }
 
     /// Asks every store, side by side.
     func health(postgres: PostgresClient, deadline: Deadline) async -> [StoreHealth] {

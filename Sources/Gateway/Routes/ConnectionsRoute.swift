@@ -1,0 +1,77 @@
+internal import HTTPServer
+internal import JSON
+internal import Packs
+internal import Projection
+
+/// `GET /v1/{pack}/{entity}/{id}/connections`: the graph around one row.
+extension Gateway {
+    func connections(
+        _ context: RequestContext, _ pack: ServedPack, _ served: ServedEntity, id: String
+    ) async throws(Problem) -> HTTPResponse {
+        try requireMethod(context.method, [.get, .head])
+        let isNode = pack.pack.graph?.nodes.contains { $0.entityPath == served.entity.path } ?? false
+        guard isNode else {
+            throw Problem(.unknownRoute, "Rows of this entity are no nodes of the graph.")
+        }
+        var query = try GraphQueryParser(limits: GraphLimits()).parse(context.request.query)
+        let found = try await read(
+            served.statements.owner(key: id, owner: context.caller.owner), context, served)
+        guard found.rowCount > 0 else { throw Problem(.notFound) }
+        query.starts = [id.lowercased()]
+        query.owner = found.string(0, 0)
+        let readers = try stores.readers(pack.pack.name)
+        let lagging = try await lagging(context, pack, [.graph])
+        let answer = try await readers.neighbourhood(query, deadline: context.deadline)
+        var writer = JSONWriter(capacity: 4_096)
+        writer.beginObject()
+        writer.subgraph(answer.value)
+        writer.key("meta")
+        writer.beginObject()
+        writer.field("source", answer.source)
+        writer.field("degraded", answer.degradation != nil)
+        if let reason = answer.degradation { writer.field("reason", reason) }
+        writer.names("lagging", answer.source == "postgres" ? [] : lagging)
+        writer.field("truncated", answer.value.isTruncated)
+        writer.endObject()
+        writer.endObject()
+        return HTTPResponse(status: 200, headers: .json, body: .bytes(writer.bytes))
+    }
+}
+
+extension JSONWriter {
+    /// The members `nodes` and `edges`.
+    mutating func subgraph(_ graph: Subgraph) {
+        key("nodes")
+        beginArray()
+        for node in graph.nodes {
+            beginObject()
+            field("entity", node.entityPath)
+            field("id", node.key)
+            field("depth", node.depth)
+            key("properties")
+            raw(node.properties)
+            endObject()
+        }
+        endArray()
+        key("edges")
+        beginArray()
+        for edge in graph.edges {
+            beginObject()
+            field("id", edge.key)
+            field("type", edge.type)
+            field("from", edge.from)
+            field("to", edge.to)
+            key("properties")
+            raw(edge.properties)
+            endObject()
+        }
+        endArray()
+    }
+
+    mutating func names(_ name: String, _ values: [String]) {
+        key(name)
+        beginArray()
+        for value in values { string(value) }
+        endArray()
+    }
+}

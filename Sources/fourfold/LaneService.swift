@@ -1,0 +1,97 @@
+internal import Gateway
+internal import Glibc
+internal import HTTPClient
+internal import Neo4j
+internal import Packs
+internal import Postgres
+internal import Projection
+internal import Runtime
+internal import Settings
+internal import Weaviate
+
+/// The lanes of this process, on a loop of their own: projecting never delays an answer.
+final class LaneService: @unchecked Sendable {
+    private let loop = EventLoop()
+    private let plan: ServePlan
+    private let packs: [Pack]
+    private let overload: LaneOverload
+    private var thread: LoopThread?
+    private(set) var relay: Relay?
+
+    init(plan: ServePlan, packs: [Pack], overload: LaneOverload) {
+        self.plan = plan
+        self.packs = packs
+        self.overload = overload
+    }
+
+    /// - Returns: False after complaining: a pack cannot be projected.
+    func start() async -> Bool {
+        thread = loop.startThread(name: "lanes")
+        return await run(on: loop) {
+            let postgres = self.plan.database.client(self.loop, exclusiveConnections: 8)
+            let http = HTTPClient(loop: self.loop)
+            let stores = RelayStores(
+                neo4j: self.plan.neo4j.map { Neo4jClient(client: http, configuration: $0) },
+                weaviate: self.plan.weaviate.map { WeaviateClient(client: http, configuration: $0) },
+                embedder: makeEmbedder(self.plan.settings, http))
+            do throws(LaneError) {
+                let relay = try Relay(
+                    loop: self.loop, postgres: postgres, packs: self.packs, stores: stores,
+                    holder: LaneService.holder())
+                self.relay = relay
+                relay.start()
+            } catch {
+                complain("the lanes cannot start: \(error)")
+                return false
+            }
+            if let budget = self.plan.settings.optionalDuration("FOURFOLD_LAG_BUDGET") {
+                self.watchLag(budget, postgres)
+            }
+            return true
+        }
+    }
+
+    func stop() async {
+        await run(on: loop) { await self.relay?.stop() }
+        loop.stop()
+        thread?.join()
+    }
+
+    /// Compares the lag of all lanes with the budget once a second.
+    private func watchLag(_ budget: Duration, _ postgres: PostgresClient) {
+        let reader = SyncReader(
+            loop: loop, postgres: postgres, neo4j: nil, weaviate: nil, progress: LaneProgress())
+        loop.spawn { [loop, packs, overload] in
+            while !Task.isCancelled {
+                let lag = try? await reader.lag(packs: packs, deadline: .after(.seconds(5)))
+                overload.update(lag: lag ?? .zero, budget: budget)
+                try? await loop.sleep(for: .seconds(1))
+            }
+        }
+    }
+
+    /// Shown as `leader`: host, process, and a number that tells two starts apart.
+    private static func holder() -> String {
+        var name = [CChar](repeating: 0, count: 256)
+        gethostname(&name, name.count - 1)
+        let host = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return "\(host)/\(getpid())/\(String(UInt32.random(in: 0...UInt32.max), radix: 16))"
+    }
+}
+
+/// The embedder that the settings ask for.
+func makeEmbedder(_ settings: Settings, _ http: HTTPClient) -> any Embedder {
+    guard let url = settings.text("EMBEDDINGS_URL") else { return HashingEmbedder() }
+    return OpenAIEmbedder(
+        client: http, baseURL: url, apiKey: settings.text("EMBEDDINGS_API_KEY"),
+        model: settings.text("EMBEDDINGS_MODEL") ?? "default")
+}
+
+/// Runs `body` on a loop of another thread and waits for it.
+func run<Result: Sendable>(
+    on loop: EventLoop, _ body: @escaping @Sendable () async -> Result
+) async -> Result {
+    await withUnsafeContinuation { continuation in
+        loop.spawn { continuation.resume(returning: await body()) }
+    }
+}
