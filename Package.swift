@@ -64,6 +64,7 @@ let package = Package(
 
         // Reads the files of the checkout and imports nothing.
         .testTarget(name: "TidyTests", swiftSettings: strict),
+        tests("fourfold", ["Settings"]),
 
         tests("Runtime"),
         tests("Postgres", ["Runtime"]),
