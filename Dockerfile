@@ -4,7 +4,7 @@ ARG BASE_IMAGE=debian:trixie-slim
 FROM ${BASE_IMAGE} AS build
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-        swiftlang gcc libc6-dev pkgconf libuv1-dev libllhttp-dev libpq-dev libhiredis-dev \
+        swiftlang g++ libc6-dev pkgconf libuv1-dev libllhttp-dev libpq-dev libhiredis-dev \
         libcurl4-openssl-dev libyyjson-dev libssl-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source

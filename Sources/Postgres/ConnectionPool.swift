@@ -28,6 +28,7 @@ final class ConnectionPool: @unchecked Sendable {
     }
 
     var leasedCount: Int { machine.leasedCount }
+    var idleCount: Int { machine.idleCount }
     var waitingCount: Int { machine.waiterCount }
 
     /// Waits for a connection, no longer than to the deadline or the end of the task.

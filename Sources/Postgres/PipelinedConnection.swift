@@ -28,6 +28,7 @@ final class PipelinedConnection: Flushable {
 
     private var queue = Queue()
     private var session: Session?
+    private var isConnecting = false
     private var attempt: ConnectAttempt?
     private var retryTimer: LoopTimer?
     private var prepared = PreparedStatements()
@@ -52,10 +53,12 @@ final class PipelinedConnection: Flushable {
     // MARK: Connecting
 
     func connect() {
-        guard !isClosed, session == nil, attempt == nil, retryTimer == nil else { return }
+        guard !isClosed, session == nil, !isConnecting, retryTimer == nil else { return }
         let delay = factory.retryAfter
         if delay > .zero { return connect(after: delay) }
-        attempt = factory.open(role) { [self] outcome in
+        isConnecting = true
+        let started = factory.open(role) { [self] outcome in
+            isConnecting = false
             attempt = nil
             switch outcome {
             case .success(let session): adopt(session)
@@ -64,6 +67,8 @@ final class PipelinedConnection: Flushable {
                 owner.connectionFailed()
             }
         }
+        // It may have failed on the spot.
+        if isConnecting { attempt = started }
     }
 
     private func connect(after delay: Duration) {
@@ -79,7 +84,7 @@ final class PipelinedConnection: Flushable {
         self.session = session
         prepared.removeAll()
         isBroken = false
-        session.watch { [self] events in socketIsReady(events) }
+        session.watch { [self] event in socketIsReady(event) }
         owner.connectionBecameReady(self)
     }
 
@@ -166,13 +171,11 @@ final class PipelinedConnection: Flushable {
 
     // MARK: Receiving
 
-    private func socketIsReady(_ events: FileDescriptorWatcher.Events) {
+    private func socketIsReady(_ event: Session.Event) {
         guard let session else { return }
-        if events.contains(.writable), !session.flush() { return lose() }
-        guard events.contains(.readable) else { return }
-        let isAlive = session.read()
+        if case .flushed = event { return }
         receive(from: session)
-        if !isAlive, self.session === session { lose() }
+        if case .lost = event, self.session === session { lose() }
     }
 
     private func receive(from session: Session) {

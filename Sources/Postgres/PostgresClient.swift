@@ -98,8 +98,8 @@ package final class PostgresClient: @unchecked Sendable {
             queriesInFlight: shared.inFlightCount, queriesWaiting: shared.waitingCount,
             writesInFlight: writes.inFlightCount, writesWaiting: writes.waitingCount,
             committedBatches: writes.committedBatchCount, failedBatches: writes.failedBatchCount,
-            exclusiveLeased: pool.leasedCount, exclusiveWaiting: pool.waitingCount,
-            connectionsOpened: factory.openedCount)
+            exclusiveLeased: pool.leasedCount, exclusiveIdle: pool.idleCount,
+            exclusiveWaiting: pool.waitingCount, connectionsOpened: factory.openedCount)
     }
 }
 
@@ -114,6 +114,7 @@ package struct PostgresStatistics: Sendable {
     /// Transactions of group commit that were rolled back, since the start.
     package let failedBatches: Int
     package let exclusiveLeased: Int
+    package let exclusiveIdle: Int
     package let exclusiveWaiting: Int
     /// Connections opened since the start.
     package let connectionsOpened: Int

@@ -51,7 +51,7 @@ package struct PostgresLimits: Sendable {
     /// Callers that wait for an exclusive connection.
     package var exclusiveQueueCountMax = 256
     /// How long a cancel or a rollback may take before the connection is given up.
-    package var cancelGrace = Duration.milliseconds(500)
+    package var cancelGrace = Duration.seconds(1)
 
     package var connectTimeout = Duration.seconds(5)
     /// Wait after the first failed connect; it doubles up to `backoffMax`, each time with jitter.
@@ -79,7 +79,8 @@ enum ConnectionRole {
                 ("lock_timeout", milliseconds(limits.batchLockTimeout)),
             ]
         case .exclusive:
-            return []
+            // A statement whose client is gone ends, so that it does not hold its locks.
+            return [("client_connection_check_interval", "1000")]
         }
     }
 }

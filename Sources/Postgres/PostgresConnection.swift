@@ -35,6 +35,12 @@ package final class PostgresConnection: @unchecked Sendable {
         var interruption: PostgresError?
         var cancel: StatementCancel?
         var graceTimer: LoopTimer?
+        var repeatTimer: LoopTimer?
+
+        func stopTimers() {
+            graceTimer?.cancel()
+            repeatTimer?.cancel()
+        }
     }
 
     init(session: Session, loop: EventLoop, parameters: ParameterBuffer, cancelGrace: Duration) {
@@ -42,7 +48,7 @@ package final class PostgresConnection: @unchecked Sendable {
         self.loop = loop
         self.parameters = parameters
         self.cancelGrace = cancelGrace
-        session.watch { [self] events in socketIsReady(events) }
+        session.watch { [self] event in socketIsReady(event) }
     }
 
     // MARK: Statements
@@ -137,8 +143,15 @@ package final class PostgresConnection: @unchecked Sendable {
 
     func beginLease(deadline: Deadline) {
         self.deadline = deadline
+        startDeadlineTimer()
+    }
+
+    private func startDeadlineTimer() {
         deadlineTimer = loop.schedule(after: deadline.boundedRemaining) { [self] in
             deadlineTimer = nil
+            // The loop's clock stands still during a turn, so that a timer set late in a long one
+            // fires early.
+            guard deadline.hasPassed else { return startDeadlineTimer() }
             interrupt(.timedOut(mayHaveBeenApplied: false))
             writer.take()?.resume()
         }
@@ -206,16 +219,17 @@ package final class PostgresConnection: @unchecked Sendable {
         }
     }
 
-    private func socketIsReady(_ events: FileDescriptorWatcher.Events) {
+    private func socketIsReady(_ event: Session.Event) {
         guard !isLost else { return }
-        if events.contains(.writable) {
-            guard session.flush() else { return lose() }
+        switch event {
+        case .received:
+            takeResults()
+        case .flushed:
             writer.take()?.resume()
+        case .lost:
+            takeResults()
+            lose()
         }
-        guard events.contains(.readable) else { return }
-        let isAlive = session.read()
-        takeResults()
-        if !isAlive { lose() }
     }
 
     private func takeResults() {
@@ -247,8 +261,13 @@ package final class PostgresConnection: @unchecked Sendable {
             lose()
             return true
         default:
-            operation?.latest = .failure(.server(ServerError(result: result)))
+            let error = ServerError(result: result)
             PQclear(result)
+            if error.endsSession || PQstatus(session.raw) == CONNECTION_BAD {
+                lose()
+                return true
+            }
+            operation?.latest = .failure(.server(error))
         }
         return false
     }
@@ -258,7 +277,7 @@ package final class PostgresConnection: @unchecked Sendable {
         guard let ended = operation, ended.isAnswered, ended.cancel == nil else { return }
         guard let latest = ended.latest else { return lose() }
         operation = nil
-        ended.graceTimer?.cancel()
+        ended.stopTimers()
         if let interruption = ended.interruption, case .failure(.server(let error)) = latest,
             error.isQueryCanceled
         {
@@ -277,17 +296,34 @@ package final class PostgresConnection: @unchecked Sendable {
         else { return }
         operation?.interruption = reason
         startGraceTimer()
+        sendCancel(current.id)
+    }
+
+    private func sendCancel(_ id: UInt64) {
         let cancel = StatementCancel(loop: loop, session: session) { [self] in
             operation?.cancel = nil
             finishIfAnswered()
+            if operation?.id == id { cancelAgain(id) }
         }
         operation?.cancel = cancel
         cancel.start()
     }
 
+    /// A cancel that overtakes its statement is ignored by the server, so it is repeated.
+    private func cancelAgain(_ id: UInt64) {
+        operation?.repeatTimer = loop.schedule(after: cancelGrace / 8) { [self] in
+            guard operation?.id == id, operation?.isAnswered == false else { return }
+            sendCancel(id)
+        }
+    }
+
     private func startGraceTimer() {
         operation?.graceTimer?.cancel()
-        operation?.graceTimer = loop.schedule(after: cancelGrace) { [self] in lose() }
+        operation?.graceTimer = loop.schedule(after: cancelGrace) { [self] in
+            // On a busy machine the answer may have come in the same turn as the timer.
+            if session.read() { takeResults() }
+            if operation != nil { lose() }
+        }
     }
 
     /// The connection is unusable: answers the statement under way.
@@ -299,7 +335,7 @@ package final class PostgresConnection: @unchecked Sendable {
         deadlineTimer = nil
         if let ended = operation.take() {
             ended.cancel?.abandon()
-            ended.graceTimer?.cancel()
+            ended.stopTimers()
             ended.caller?.resume(returning: .failure(lossError(ended)))
         }
         writer.take()?.resume()

@@ -91,6 +91,9 @@ package struct ServerError: Error, Sendable {
         sqlState == "26000" || (sqlState == "0A000" && message.contains("cached plan"))
     }
 
+    /// The server hangs up after this error; what ran may or may not have been committed.
+    var endsSession: Bool { severity == "FATAL" || severity == "PANIC" }
+
     /// 55P03 lock_not_available: `lock_timeout` passed.
     var isLockTimeout: Bool { sqlState == "55P03" }
 

@@ -3,10 +3,14 @@ internal import Runtime
 
 /// A connected libpq connection and the watcher of its socket.
 final class Session {
+    /// Reads of a broken socket; each takes what fits into libpq's buffer.
+    private static let lastReadCountMax = 64
+
     let raw: OpaquePointer
     let connectedAt = monotonicNanoseconds()
     private let loop: EventLoop
     private var watcher: FileDescriptorWatcher?
+    private var isWriteWatched = false
     private(set) var isClosed = false
 
     init(loop: EventLoop, raw: OpaquePointer) {
@@ -14,23 +18,53 @@ final class Session {
         self.raw = raw
     }
 
-    /// Calls `happened` on the loop when the socket can be read, and after ``flush()`` left
-    /// something unsent, when it can be written.
-    func watch(_ happened: @escaping (FileDescriptorWatcher.Events) -> Void) {
+    enum Event {
+        /// Something arrived, and was read into libpq's buffer.
+        case received
+        /// What ``flush()`` had left was sent on; there may be room for more.
+        case flushed
+        /// The connection is lost; what came before can be taken from libpq still.
+        case lost
+    }
+
+    /// Calls `happened` on the loop for what happens on the socket. It may close the session.
+    func watch(_ happened: @escaping (Event) -> Void) {
         watcher?.close()
-        let next = FileDescriptorWatcher(
-            loop: loop, fileDescriptor: PQsocket(raw), happened: happened)
+        let next = FileDescriptorWatcher(loop: loop, fileDescriptor: PQsocket(raw)) {
+            [self] events in
+            socketIsReady(events, happened)
+        }
         next.watch(.readable)
         watcher = next
+    }
+
+    private func socketIsReady(
+        _ events: FileDescriptorWatcher.Events, _ happened: (Event) -> Void
+    ) {
+        if events.contains(.writable) {
+            if !isWriteWatched { return drainBroken(happened) }
+            guard flush() else { return happened(.lost) }
+            happened(.flushed)
+        }
+        guard !isClosed, events.contains(.readable) else { return }
+        happened(read() ? .received : .lost)
+    }
+
+    /// An event that was not asked for is an error of the socket, which libuv reports once and then
+    /// stops watching, although the last words of the server may be waiting to be read.
+    private func drainBroken(_ happened: (Event) -> Void) {
+        for _ in 0..<Session.lastReadCountMax where !read() { break }
+        happened(.lost)
     }
 
     /// Sends what libpq has buffered, as far as the socket takes it. False: the connection is lost.
     func flush() -> Bool {
         switch PQflush(raw) {
-        case 0: watcher?.watch(.readable)
-        case 1: watcher?.watch([.readable, .writable])
+        case 0: isWriteWatched = false
+        case 1: isWriteWatched = true
         default: return false
         }
+        watcher?.watch(isWriteWatched ? [.readable, .writable] : .readable)
         return true
     }
 

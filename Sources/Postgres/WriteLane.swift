@@ -97,7 +97,7 @@ final class WriteLane: PipelineOwner, Flushable {
                 room -= send(request, on: connection)
                 connection.endSegment()
             }
-            return
+            if connection.inFlightCount > 0 { return }
         }
         var alone: [Request] = []
         while room > 0, let request = waiting.removeFirst() {

@@ -45,26 +45,32 @@ final class LaneService: @unchecked Sendable {
                 return false
             }
             if let budget = self.plan.settings.optionalDuration("FOURFOLD_LAG_BUDGET") {
-                self.watchLag(budget, postgres)
+                self.watchLag(
+                    budget,
+                    SyncReader(
+                        loop: self.loop, postgres: postgres, neo4j: stores.neo4j,
+                        weaviate: stores.weaviate, progress: LaneProgress()))
             }
             return true
         }
     }
 
+    /// Nothing to do where ``start()`` was not called.
     func stop() async {
+        guard let thread else { return }
         await run(on: loop) { await self.relay?.stop() }
         loop.stop()
-        thread?.join()
+        thread.join()
     }
 
     /// Compares the lag of all lanes with the budget once a second.
-    private func watchLag(_ budget: Duration, _ postgres: PostgresClient) {
-        let reader = SyncReader(
-            loop: loop, postgres: postgres, neo4j: nil, weaviate: nil, progress: LaneProgress())
+    private func watchLag(_ budget: Duration, _ reader: SyncReader) {
         loop.spawn { [loop, packs, overload] in
             while !Task.isCancelled {
-                let lag = try? await reader.lag(packs: packs, deadline: .after(.seconds(5)))
-                overload.update(lag: lag ?? .zero, budget: budget)
+                let lanes = try? await reader.status(
+                    packs: packs, local: [], deadline: .after(.seconds(5)))
+                let lagSeconds = lanes?.map(\.lagSeconds).max() ?? 0
+                overload.update(lag: .seconds(lagSeconds), budget: budget)
                 try? await loop.sleep(for: .seconds(1))
             }
         }

@@ -19,6 +19,11 @@ final class Service: Sendable {
         guard let packs = await plan.database.migrateAndCompile(client) else { return .failed }
         guard let origin = await tokenOrigin(client) else { return .failed }
 
+        let overload = LaneOverload()
+        let lanes = LaneService(plan: plan, packs: packs, overload: overload)
+        if plan.settings.isOn("FOURFOLD_LANES") {
+            guard await lanes.start() else { return .failed }
+        }
         let served = packs.map { ServedPack($0) }
         let configuration = plan.gateway(tokenOrigin: origin)
         var workers: [ServiceWorker] = []
@@ -26,7 +31,9 @@ final class Service: Sendable {
             // A Unix socket has one listener.
             if index > 0, case .unix = plan.address { break }
             workers.append(
-                ServiceWorker(index: index, plan: plan, packs: served, configuration: configuration))
+                ServiceWorker(
+                    index: index, plan: plan, packs: served, configuration: configuration,
+                    relay: lanes.relay, overload: overload))
         }
         for worker in workers {
             guard await worker.start() else { return .failed }
@@ -42,6 +49,7 @@ final class Service: Sendable {
             for worker in workers { group.addTask { await worker.drain() } }
         }
         for worker in workers { worker.stop() }
+        await lanes.stop()
         Log.info("stopped")
         return .done
     }

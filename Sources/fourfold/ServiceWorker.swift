@@ -3,6 +3,7 @@ internal import HTTPClient
 internal import HTTPServer
 internal import Neo4j
 internal import Postgres
+internal import Projection
 internal import Redis
 internal import Runtime
 internal import Weaviate
@@ -14,20 +15,27 @@ final class ServiceWorker: @unchecked Sendable {
     private let plan: ServePlan
     private let packs: [ServedPack]
     private let configuration: GatewayConfiguration
+    private let relay: Relay?
+    private let overload: LaneOverload
     private var thread: LoopThread?
     private var server: HTTPServer?
 
-    init(index: Int, plan: ServePlan, packs: [ServedPack], configuration: GatewayConfiguration) {
+    init(
+        index: Int, plan: ServePlan, packs: [ServedPack], configuration: GatewayConfiguration,
+        relay: Relay?, overload: LaneOverload
+    ) {
         self.index = index
         self.plan = plan
         self.packs = packs
         self.configuration = configuration
+        self.relay = relay
+        self.overload = overload
     }
 
     /// - Returns: False after complaining: the address cannot be listened on.
     func start() async -> Bool {
         thread = loop.startThread(name: "serve-\(index)")
-        return await onLoop {
+        return await run(on: loop) {
             let gateway = self.makeGateway()
             let server = HTTPServer(
                 loop: self.loop, configuration: self.plan.server,
@@ -47,7 +55,7 @@ final class ServiceWorker: @unchecked Sendable {
     }
 
     func drain() async {
-        await onLoop { await self.server?.drain() }
+        await run(on: loop) { await self.server?.drain() }
     }
 
     /// Ends the thread. After ``drain()``.
@@ -60,21 +68,31 @@ final class ServiceWorker: @unchecked Sendable {
         let connections = plan.settings.integer("FOURFOLD_EXCLUSIVE_CONNECTIONS")
         let postgres = plan.database.client(loop, exclusiveConnections: connections)
         let http = HTTPClient(loop: loop)
+        let neo4j = plan.neo4j.map { Neo4jClient(client: http, configuration: $0) }
+        let weaviate = plan.weaviate.map { WeaviateClient(client: http, configuration: $0) }
+        let embedder = makeEmbedder(plan.settings, http)
+        var readers: [String: PackReaders] = [:]
+        for served in packs {
+            let pack = served.pack
+            readers[pack.name] = PackReaders(
+                graph: pack.graph.flatMap {
+                    // A label that Cypher cannot hold stops the lanes at the start already.
+                    try? GraphReader(pack: pack, graph: $0, postgres: postgres, neo4j: neo4j)
+                },
+                vectors: pack.vectors.map { _ in
+                    VectorReader(
+                        pack: pack, postgres: postgres, weaviate: weaviate, embedder: embedder)
+                })
+        }
         let stores = StoreReaders(
             redis: RedisClient(loop: loop, configuration: RedisConfiguration(address: plan.redis)),
-            neo4j: plan.neo4j.map { Neo4jClient(client: http, configuration: $0) },
-            weaviate: plan.weaviate.map { WeaviateClient(client: http, configuration: $0) },
-            wake: { _ in })
+            neo4j: neo4j, weaviate: weaviate,
+            sync: SyncReader(
+                loop: loop, postgres: postgres, neo4j: neo4j, weaviate: weaviate,
+                progress: relay?.progress ?? LaneProgress()),
+            relay: relay, overload: overload, packs: readers)
         return Gateway(
             loop: loop, postgres: postgres, packs: packs, configuration: configuration,
             stores: stores)
-    }
-
-    private func onLoop<Result: Sendable>(
-        _ body: @escaping @Sendable () async -> Result
-    ) async -> Result {
-        await withUnsafeContinuation { continuation in
-            loop.spawn { continuation.resume(returning: await body()) }
-        }
     }
 }

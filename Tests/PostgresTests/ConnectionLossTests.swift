@@ -43,27 +43,52 @@ struct ConnectionLossTests {
         #expect(after == "again")
     }
 
+    @Test(
+        "a backend that ends under an exclusive connection fails its statement",
+        arguments: [("SELECT pg_sleep(29)", true), ("BEGIN; SELECT pg_sleep(29)", true)])
+    func terminatedExclusive(sql: String, mayHaveBeenApplied: Bool) async throws {
+        var configuration = try TestServer.configuration()
+        configuration.applicationName = "fourfold-exclusive-loss-\(sql.utf8.count)"
+        let error = try await TestServer.run(configuration) { loop, client in
+            async let lost = postgresError {
+                try await client.withConnection(deadline: .soon) { try await $0.simple(sql) }
+            }
+            try await client.withConnection(deadline: .soon) { connection in
+                let ended = Statement(
+                    unnamed: """
+                        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                        WHERE application_name = current_setting('application_name')
+                          AND wait_event = 'PgSleep'
+                        """)
+                let isEnded = try await loop.waits {
+                    try await connection.query(ended).rowCount == 1
+                }
+                #expect(isEnded)
+            }
+            return await lost
+        }
+        guard case .connectionLost(mayHaveBeenApplied) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
     @Test("an idle exclusive connection that the server closed is not handed out")
     func idleLost() async throws {
         var configuration = try TestServer.configuration()
         configuration.applicationName = "fourfold-idle-loss"
         let value = try await TestServer.run(configuration) { loop, client in
             try await client.withConnection(deadline: .soon) { first in
-                let backend = try await client.withConnection(deadline: .soon) { second in
-                    try await second.query(Statement(unnamed: "SELECT pg_backend_pid()"))
-                        .int(0, 0)
+                try await client.withConnection(deadline: .soon) { second in
+                    try await second.query(Statement(unnamed: "SELECT 1"))
                 }
+                #expect(client.statistics.exclusiveIdle == 1)
                 try await first.simple(ConnectionLossTests.endOthers)
-                let activity = Statement(
-                    unnamed: "SELECT FROM pg_stat_activity WHERE pid = $1")
-                let isGone = try await loop.waits {
-                    try await first.query(activity, [.int(backend ?? 0)]).rowCount == 0
-                }
-                #expect(isGone)
+                let isNoticed = try await loop.waits { client.statistics.exclusiveIdle == 0 }
+                #expect(isNoticed)
             }
             return try await client.withConnection(deadline: .soon) { connection in
-                try await loop.sleep(for: .milliseconds(50))
-                return try await connection.query(Statement(unnamed: "SELECT 2")).int(0, 0)
+                try await connection.query(Statement(unnamed: "SELECT 2")).int(0, 0)
             }
         }
         #expect(value == 2)

@@ -13,9 +13,10 @@ struct ExclusiveConnectionTests {
 
     @Test("a deadline cancels the statement in the server, and the connection is used again")
     func cancelAtDeadline() async throws {
-        var limits = PostgresLimits()
-        limits.exclusiveConnectionCountMax = 1
-        let (error, sleeping, isSame) = try await TestServer.run(table: "cancel", limits) {
+        let change: (inout PostgresLimits) -> Void = {
+            $0.exclusiveConnectionCountMax = 1
+        }
+        let (error, sleeping, isSame) = try await TestServer.run(table: "cancel", change) {
             loop, client in
             let backend = try await client.exclusiveBackend()
             let error = await postgresError {
@@ -108,9 +109,10 @@ struct ExclusiveConnectionTests {
 
     @Test("a deadline inside a transaction rolls it back, and the connection is used again")
     func deadlineInTransaction() async throws {
-        var limits = PostgresLimits()
-        limits.exclusiveConnectionCountMax = 1
-        let (rows, isSame) = try await TestServer.run(table: "txdeadline", limits) { loop, client in
+        let change: (inout PostgresLimits) -> Void = {
+            $0.exclusiveConnectionCountMax = 1
+        }
+        let (rows, isSame) = try await TestServer.run(table: "txdeadline", change) { loop, client in
             let backend = try await client.exclusiveBackend()
             _ = await postgresError {
                 let deadline = Deadline.after(.milliseconds(100))
@@ -134,9 +136,10 @@ struct ExclusiveConnectionTests {
 
     @Test("a transaction left open and settings left behind do not reach the next caller")
     func leftovers() async throws {
-        var limits = PostgresLimits()
-        limits.exclusiveConnectionCountMax = 1
-        let values = try await TestServer.run(table: "leftovers", limits) { loop, client in
+        let change: (inout PostgresLimits) -> Void = {
+            $0.exclusiveConnectionCountMax = 1
+        }
+        let values = try await TestServer.run(table: "leftovers", change) { loop, client in
             try await client.withConnection(deadline: .soon) {
                 try await $0.simple("SET application_name = 'left'; SET TimeZone = 'Asia/Tokyo'")
             }
@@ -157,10 +160,11 @@ struct ExclusiveConnectionTests {
 
     @Test("callers wait in order for a connection, to their deadline, in a bounded queue")
     func waiting() async throws {
-        var limits = PostgresLimits()
-        limits.exclusiveConnectionCountMax = 1
-        limits.exclusiveQueueCountMax = 1
-        let (first, second) = try await TestServer.run(table: "waiting", limits) {
+        let change: (inout PostgresLimits) -> Void = {
+            $0.exclusiveConnectionCountMax = 1
+            $0.exclusiveQueueCountMax = 1
+        }
+        let (first, second) = try await TestServer.run(table: "waiting", change) {
             loop, client in
             try await client.withConnection(deadline: .soon) { _ in
                 async let waiting = postgresError {

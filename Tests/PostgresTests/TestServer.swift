@@ -11,7 +11,10 @@ enum TestServer {
 
     static func configuration() throws -> PostgresConfiguration {
         guard let url = getenv("FOURFOLD_TEST_DATABASE_URL") else { throw Missing() }
-        return PostgresConfiguration(connectionString: String(cString: url))
+        var configuration = PostgresConfiguration(connectionString: String(cString: url))
+        // A busy machine must not look like a server that does not answer.
+        configuration.limits.cancelGrace = .seconds(10)
+        return configuration
     }
 
     /// Runs `body` with a client on a loop of its own.
@@ -42,11 +45,11 @@ enum TestServer {
 
     /// Runs `body` with a client and a table `(id bigint PRIMARY KEY, note text)` of its own.
     static func run<Result: Sendable>(
-        table: String, _ limits: PostgresLimits = PostgresLimits(),
+        table: String, _ change: (inout PostgresLimits) -> Void = { _ in },
         _ body: @escaping @Sendable (EventLoop, PostgresClient) async throws -> Result
     ) async throws -> Result {
         var configuration = try configuration()
-        configuration.limits = limits
+        change(&configuration.limits)
         return try await run(configuration) { loop, client in
             try await client.withConnection(deadline: .soon) { connection in
                 try await connection.simple(

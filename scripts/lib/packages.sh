@@ -3,7 +3,7 @@
 # reconfigured: services stay off during the installation and no database cluster is made.
 
 BUILD_PACKAGES=(libuv1-dev libllhttp-dev libpq-dev libhiredis-dev libcurl4-openssl-dev
-    libyyjson-dev libssl-dev pkgconf gcc libc6-dev)
+    libyyjson-dev libssl-dev pkgconf g++ libc6-dev)
 # redis-tools holds the server's program; the package redis-server would add a system service.
 STORE_PACKAGES=(postgresql-17 postgresql-17-pgvector redis-tools curl ca-certificates)
 
@@ -26,12 +26,17 @@ install_packages() {
     local -a from=()
     if ! knows_trixie && [[ $(debian_codename) == bookworm ]]; then add_trixie_suite; fi
     if knows_trixie; then from=(--target-release trixie); fi
+    mkdir -p "$RUN_DIR/log"
     keep_services_off
     local status=0
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 \
-        --no-install-recommends -o Dpkg::Use-Pty=0 "${from[@]}" "${missing[@]}" || status=$?
+        --no-install-recommends -o Dpkg::Use-Pty=0 "${from[@]}" "${missing[@]}" \
+        >>"$(log_file apt)" 2>&1 || status=$?
     let_services_start
-    ((status == 0)) || die "apt-get could not install: ${missing[*]}"
+    if ((status != 0)); then
+        tail -n 20 "$(log_file apt)" >&2
+        die "apt-get could not install: ${missing[*]}" "its log: $(log_file apt)"
+    fi
 }
 
 as_root() {

@@ -16,18 +16,16 @@ struct SearchLimits: Sendable {
 
 /// The body of `POST /v1/{pack}/search`, read and checked.
 struct SearchQuery {
-    enum Mode: String { case hybrid, vector, keyword }
-
     var text: String?
     var classes: [VectorClass] = []
-    var mode = Mode.hybrid
+    var mode = VectorQuery.Mode.hybrid
     var alpha = 0.5
     var vector: [Float]?
     /// "More like this": the entity and key of a row.
     var like: (entityPath: String, key: String)?
     var filter: [(name: String, value: String)] = []
     var limit: Int
-    var expand: GraphQuery?
+    var expand: GraphForm?
     /// The owner that the body names.
     var owner: String?
 
@@ -40,13 +38,13 @@ struct SearchQuery {
             throw Problem(.invalidBody, "The body must be an object.")
         }
         classes = pack.vectors?.classes ?? []
-        var givenMode: Mode?
+        var givenMode: VectorQuery.Mode?
         for (name, value) in root.members {
             switch name {
             case "text": text = try readText(value)
             case "entities": classes = try readClasses(value, pack)
             case "mode":
-                guard let mode = value.string.flatMap(Mode.init) else {
+                guard let mode = value.string.flatMap(VectorQuery.Mode.init) else {
                     throw SearchQuery.invalid(name, "must be hybrid, vector or keyword")
                 }
                 givenMode = mode
@@ -67,7 +65,7 @@ struct SearchQuery {
                 }
                 self.limit = Int(limit)
             case "expand":
-                expand = try GraphQueryParser(limits: GraphLimits()).parse(expand: value)
+                expand = try GraphForm(expand: value)
             case pack.ownerColumn:
                 guard let owner = value.string, !owner.isEmpty else {
                     throw SearchQuery.invalid(name, "must be an owner's id")
@@ -87,7 +85,7 @@ struct SearchQuery {
     }
 
     /// Decides the mode and checks that it has what it needs.
-    private mutating func settle(_ given: Mode?) throws(Problem) {
+    private mutating func settle(_ given: VectorQuery.Mode?) throws(Problem) {
         let sources = [text != nil, like != nil].filter { $0 }.count
         guard sources == 1 || (sources == 0 && vector != nil) else {
             throw SearchQuery.invalid("text", "or like or vector must say what to search for")

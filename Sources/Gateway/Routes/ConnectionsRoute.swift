@@ -13,39 +13,50 @@ extension Gateway {
         guard isNode else {
             throw Problem(.unknownRoute, "Rows of this entity are no nodes of the graph.")
         }
-        var query = try GraphQueryParser(limits: GraphLimits()).parse(context.request.query)
+        guard let reader = try stores.readers(pack.pack.name).graph else {
+            throw Problem(.unknownRoute)
+        }
+        let form = try GraphForm(context.request.query)
         let found = try await read(
             served.statements.owner(key: id, owner: context.caller.owner), context, served)
         guard found.rowCount > 0 else { throw Problem(.notFound) }
-        query.starts = [id.lowercased()]
-        query.owner = found.string(0, 0)
-        let readers = try stores.readers(pack.pack.name)
+        let query = form.query(keys: [id.lowercased()], owner: found.string(0, 0))
         let lagging = try await lagging(context, pack, [.graph])
-        let answer = try await readers.neighbourhood(query, deadline: context.deadline)
+        let answer = try await neighbourhood(query, reader, context)
         var writer = JSONWriter(capacity: 4_096)
         writer.beginObject()
-        writer.subgraph(answer.value)
+        writer.subgraph(answer)
         writer.key("meta")
         writer.beginObject()
         writer.field("source", answer.source)
-        writer.field("degraded", answer.degradation != nil)
-        if let reason = answer.degradation { writer.field("reason", reason) }
-        writer.names("lagging", answer.source == "postgres" ? [] : lagging)
-        writer.field("truncated", answer.value.isTruncated)
+        writer.field("degraded", answer.degradedReason != nil)
+        if let reason = answer.degradedReason { writer.field("reason", reason) }
+        writer.names("lagging", lagging)
+        writer.field("truncated", answer.isTruncated)
         writer.endObject()
         writer.endObject()
         return HTTPResponse(status: 200, headers: .json, body: .bytes(writer.bytes))
+    }
+
+    func neighbourhood(
+        _ query: ConnectionsQuery, _ reader: GraphReader, _ context: RequestContext
+    ) async throws(Problem) -> Connections {
+        do throws(GraphStoreError) {
+            return try await reader.connections(query, deadline: context.deadline)
+        } catch {
+            throw Problem(error)
+        }
     }
 }
 
 extension JSONWriter {
     /// The members `nodes` and `edges`.
-    mutating func subgraph(_ graph: Subgraph) {
+    mutating func subgraph(_ graph: Connections) {
         key("nodes")
         beginArray()
         for node in graph.nodes {
             beginObject()
-            field("entity", node.entityPath)
+            field("entity", node.entity)
             field("id", node.key)
             field("depth", node.depth)
             key("properties")
@@ -57,7 +68,7 @@ extension JSONWriter {
         beginArray()
         for edge in graph.edges {
             beginObject()
-            field("id", edge.key)
+            field("id", edge.id)
             field("type", edge.type)
             field("from", edge.from)
             field("to", edge.to)

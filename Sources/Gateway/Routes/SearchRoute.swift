@@ -9,35 +9,32 @@ extension Gateway {
         _ context: RequestContext, _ pack: ServedPack
     ) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.post])
-        guard pack.pack.vectors != nil else {
+        let readers = try stores.readers(pack.pack.name)
+        guard let reader = readers.vectors else {
             throw Problem(.unknownRoute, "The pack has nothing to search.")
         }
-        let query = try SearchQuery(try context.json().root, pack: pack.pack)
-        let owner = try searchOwner(context, query)
-        let readers = try stores.readers(pack.pack.name)
-        let lanes: [LaneName] = query.expand == nil ? [.vector] : [.vector, .graph]
+        let form = try SearchQuery(try context.json().root, pack: pack.pack)
+        let owner = try searchOwner(context, form)
+        let lanes: [LaneName] = form.expand == nil ? [.vector] : [.vector, .graph]
         let lagging = try await lagging(context, pack, lanes)
-        let probe = try await vectorQuery(query, owner, readers, context, pack)
-        let found = try await readers.search(probe.query, deadline: context.deadline)
-        let checked = try await check(found.value, query, owner, context, pack)
-        var graph: Answered<Subgraph>?
-        if var expand = query.expand, !checked.hits.isEmpty {
-            expand.starts = checked.hits.map(\.key)
-            expand.owner = owner
-            graph = try await readers.neighbourhood(expand, deadline: context.deadline)
+        let found = try await find(form, owner, reader, context, pack)
+        let checked = try await check(found.hits, form, owner, context, pack)
+        var graph: Connections?
+        if let expand = form.expand, let graphReader = readers.graph, !checked.hits.isEmpty {
+            let query = expand.query(keys: checked.hits.map(\.hit.key), owner: owner)
+            graph = try await neighbourhood(query, graphReader, context)
         }
         var writer = JSONWriter(capacity: 8_192)
         writer.beginObject()
         writer.hits(checked.hits)
-        if query.expand != nil {
+        if form.expand != nil {
             writer.key("graph")
             writer.beginObject()
-            writer.subgraph(graph?.value ?? Subgraph(nodes: [], edges: [], isTruncated: false))
+            writer.subgraph(graph ?? Connections(nodes: [], edges: [], isTruncated: false, source: ""))
             writer.endObject()
         }
         writer.searchMeta(
-            found: found, graph: graph, embedding: probe.degradation, lagging: lagging,
-            droppedCount: checked.droppedCount)
+            found: found, graph: graph, lagging: lagging, droppedCount: checked.droppedCount)
         writer.endObject()
         return HTTPResponse(status: 200, headers: .json, body: .bytes(writer.bytes))
     }
@@ -60,63 +57,47 @@ extension Gateway {
         return owner.lowercased()
     }
 
-    // MARK: What to search for
-
-    private func vectorQuery(
-        _ query: SearchQuery, _ owner: String, _ readers: PackReaders, _ context: RequestContext,
+    private func find(
+        _ form: SearchQuery, _ owner: String, _ reader: VectorReader, _ context: RequestContext,
         _ pack: ServedPack
-    ) async throws(Problem) -> (query: VectorQuery, degradation: String?) {
-        var probe = VectorQuery(
-            classes: query.classes, owner: owner, mode: .keyword, text: query.text,
-            vector: query.vector, limit: query.candidateCount)
-        if query.mode == .keyword { return (probe, nil) }
-        if let like = query.like {
-            probe.vector = try await storedVector(like, owner, readers, context, pack)
-        } else if probe.vector == nil, let text = query.text {
-            do throws(EmbedderError) {
-                let vectors = try await readers.embedder.embed([text], deadline: context.deadline)
-                probe.vector = vectors.first
-            } catch {
-                // Words still find something while the embedder is away.
-                return (probe, error.code)
-            }
+    ) async throws(Problem) -> VectorAnswer {
+        var vector = form.vector
+        if let like = form.like {
+            vector = try await storedVector(like, owner, reader, context, pack)
         }
-        if let width = readers.embedder.model.dimensionCount, probe.vector?.count != width {
-            throw SearchQuery.invalid("vector", "must have \(width) numbers, like the stored ones")
+        let query = VectorQuery(
+            classes: form.classes, owner: owner, mode: form.mode, vector: vector, text: form.text,
+            alpha: form.alpha, limit: form.candidateCount)
+        do throws(VectorStoreError) {
+            return try await reader.search(query, deadline: context.deadline)
+        } catch {
+            throw Problem(error)
         }
-        probe.mode = query.mode == .vector ? .vector : .hybrid(alpha: query.alpha)
-        return (probe, nil)
     }
 
     /// The vector of a row that the caller may see.
     private func storedVector(
-        _ like: (entityPath: String, key: String), _ owner: String, _ readers: PackReaders,
+        _ like: (entityPath: String, key: String), _ owner: String, _ reader: VectorReader,
         _ context: RequestContext, _ pack: ServedPack
     ) async throws(Problem) -> [Float] {
         let served = try pack.entity(like.entityPath)
-        let classes = (pack.pack.vectors?.classes ?? []).filter { $0.entityPath == like.entityPath }
-        let query = PlannedQuery(
-            Gateway.storedVectorStatement,
-            [
-                .text(pack.pack.name), .text(sqlArrayLiteral(classes.map(\.name))), .text(like.key),
-                .text(owner), .text(readers.embedder.model.name),
-                .text(readers.embedder.model.version),
-            ])
-        let result = try await read(query, context, served)
-        let document = result.string(0, 0).flatMap { try? JSONDocument.parse($0) }
-        guard result.rowCount > 0, let vector = document?.root.floats else {
-            throw Problem(.notFound, "The row that hits should be like has no vector (yet).")
+        let found = try await read(
+            served.statements.owner(key: like.key, owner: owner), context, served)
+        guard found.rowCount > 0 else {
+            throw Problem(.notFound, "There is no row that hits could be like.")
         }
-        return vector
+        for vectorClass in pack.pack.classes(of: like.entityPath) {
+            do throws(PostgresError) {
+                let vector = try await reader.vector(
+                    of: vectorClass, key: like.key.lowercased(), deadline: context.deadline)
+                if let vector { return vector }
+            } catch {
+                throw Problem(error)
+            }
+        }
+        throw Problem(
+            .notFound, "The row has no vector yet.", hint: "Repeat the request in a moment.")
     }
-
-    private static let storedVectorStatement = Statement(
-        "search.stored_vector",
-        """
-        SELECT to_json(embedding) FROM fourfold.entity_vectors
-        WHERE pack = $1 AND class = ANY ($2::text[]) AND key = $3 AND owner = $4
-            AND model = $5 AND version = $6 AND embedding IS NOT NULL LIMIT 1
-        """, isReadOnly: true)
 
     // MARK: Checking hits
 
@@ -127,9 +108,9 @@ extension Gateway {
     ) async throws(Problem) -> (hits: [CheckedHit], droppedCount: Int) {
         var rows: [String: PostgresRow] = [:]
         var present: Set<String> = []
-        for path in Set(found.map(\.entityPath)) {
+        for path in Set(found.map(\.entity)) {
             let served = try pack.entity(path)
-            let keys = found.filter { $0.entityPath == path }.map(\.key)
+            let keys = found.filter { $0.entity == path }.map(\.key)
             let filters = try CollectionQuery.parseFilters(
                 query.filter, entity: served.entity, limits: limits)
             let plan = try ReadPlans.hits(
@@ -154,8 +135,8 @@ extension Gateway {
         var hits: [CheckedHit] = []
         var droppedCount = 0
         for hit in found {
-            let id = "\(hit.entityPath)/\(hit.key)"
-            if let like = query.like, like.entityPath == hit.entityPath, like.key == hit.key {
+            let id = "\(hit.entity)/\(hit.key)"
+            if let like = query.like, like.entityPath == hit.entity, like.key == hit.key {
                 continue
             }
             if let row = rows[id] {
@@ -191,7 +172,6 @@ private struct CheckedHit: Sendable {
         self.row = row
     }
 
-    var key: String { hit.key }
 }
 
 extension JSONWriter {
@@ -200,7 +180,7 @@ extension JSONWriter {
         beginArray()
         for checked in hits {
             beginObject()
-            field("entity", checked.hit.entityPath)
+            field("entity", checked.hit.entity)
             field("id", checked.hit.key)
             key("score")
             double(checked.hit.score.isFinite ? checked.hit.score : 0)
@@ -212,8 +192,7 @@ extension JSONWriter {
     }
 
     fileprivate mutating func searchMeta(
-        found: Answered<[VectorHit]>, graph: Answered<Subgraph>?, embedding: String?,
-        lagging: [String], droppedCount: Int
+        found: VectorAnswer, graph: Connections?, lagging: [String], droppedCount: Int
     ) {
         key("meta")
         beginObject()
@@ -222,15 +201,12 @@ extension JSONWriter {
         field("vector", found.source)
         if let graph { field("graph", graph.source) }
         endObject()
-        let reasons = [
-            found.degradation.map { "vector_\($0)" }, graph?.degradation.map { "graph_\($0)" },
-            embedding,
-        ].compactMap { $0 }
+        let reasons = [found.degradedReason, graph?.degradedReason].compactMap { $0 }
         field("degraded", !reasons.isEmpty)
         if !reasons.isEmpty { names("reasons", reasons) }
         names("lagging", lagging)
         field("dropped", droppedCount)
-        if let graph { field("truncated", graph.value.isTruncated) }
+        if let graph { field("truncated", graph.isTruncated) }
         endObject()
     }
 }

@@ -1,0 +1,101 @@
+internal import Packs
+
+/// The SQL of the degree export.
+struct ExportSQL {
+    let table: String
+    let key: String
+    let keyType: String
+
+    /// Released when the session is reset.
+    static func lock(_ pack: String) -> String {
+        """
+        SELECT pg_advisory_lock(hashtextextended(\(quoteSQLLiteral("fourfold export \(pack)")), 0))
+        """
+    }
+
+    static let staging = """
+        CREATE TEMPORARY TABLE fourfold_export (
+            key text NOT NULL, degree bigint NOT NULL, by_type jsonb NOT NULL)
+        """
+    static let copy = "COPY fourfold_export (key, degree, by_type) FROM STDIN"
+
+    static let keyType = """
+        SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a
+        WHERE a.attrelid = $1::text::regclass AND a.attname = $2::text AND NOT a.attisdropped
+        """
+
+    /// Rows of nodes that are not in the graph any more.
+    var remove: String {
+        """
+        DELETE FROM \(table) AS t
+        WHERE NOT EXISTS (SELECT FROM fourfold_export AS s WHERE s.key = t.\(key)::text)
+        """
+    }
+
+    /// Number of rows written, and of those that are new or different. A trigger of the table may
+    /// leave rows out: nodes that PostgreSQL does not know.
+    var write: String {
+        """
+        WITH before AS MATERIALIZED (
+            SELECT t.\(key) AS key, t.degree, t.by_type FROM \(table) AS t
+        ), written AS (
+            INSERT INTO \(table) AS t (\(key), degree, by_type, exported_at)
+            SELECT s.key::\(keyType), s.degree, s.by_type, now()
+            FROM fourfold_export AS s
+            WHERE pg_input_is_valid(s.key, \(quoteSQLLiteral(keyType)))
+            ON CONFLICT (\(key)) DO UPDATE SET degree = EXCLUDED.degree,
+                by_type = EXCLUDED.by_type, exported_at = EXCLUDED.exported_at
+            RETURNING t.\(key) AS key, t.degree, t.by_type
+        )
+        SELECT count(*), count(*) FILTER (
+            WHERE b.key IS NULL OR b.degree <> w.degree OR b.by_type <> w.by_type)
+        FROM written AS w LEFT JOIN before AS b ON b.key = w.key
+        """
+    }
+
+    static let record = """
+        INSERT INTO fourfold.exports (pack, watermark, nodes, edges, changed, unknown, seconds)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING fourfold.rfc3339(exported_at)
+        """
+
+    /// Counts the embedded graph. `$1` types that do not count.
+    static func countViews(_ pack: Pack, _ graph: GraphProjection) -> String {
+        let nodes = graph.nodes.map {
+            "SELECT v.key::text AS key FROM \(qualified(pack.name, $0.view)) AS v"
+        }
+        let edges = graph.edges.map {
+            """
+            SELECT v.type, v.from_key::text AS from_key, v.to_key::text AS to_key
+            FROM \(qualified(pack.name, $0.view)) AS v
+            WHERE v.type <> ALL ($1::text[])
+            """
+        }
+        let noEdge = """
+            SELECT ''::text AS type, ''::text AS from_key, ''::text AS to_key
+            WHERE cardinality($1::text[]) < 0
+            """
+        return """
+            WITH nodes AS MATERIALIZED (
+                \(nodes.joined(separator: "\nUNION ALL\n"))
+            ), edges AS MATERIALIZED (
+                \((edges + [noEdge]).joined(separator: "\nUNION ALL\n"))
+            ), counts AS (
+                SELECT e.key, e.type, count(*) AS number FROM (
+                    SELECT from_key AS key, type FROM edges
+                    UNION ALL
+                    SELECT to_key, type FROM edges WHERE to_key <> from_key) AS e
+                GROUP BY e.key, e.type
+            ), degrees AS (
+                SELECT c.key, sum(c.number) AS degree, jsonb_object_agg(c.type, c.number) AS by_type
+                FROM counts AS c GROUP BY c.key
+            ), staged AS (
+                INSERT INTO fourfold_export (key, degree, by_type)
+                SELECT n.key, coalesce(d.degree, 0), coalesce(d.by_type, '{}')
+                FROM nodes AS n LEFT JOIN degrees AS d ON d.key = n.key
+                RETURNING 1
+            )
+            SELECT (SELECT last_value FROM fourfold.revision_seq), (SELECT count(*) FROM staged),
+                (SELECT count(*) FROM edges)
+            """
+    }
+}

@@ -1,0 +1,73 @@
+package import Packs
+package import Postgres
+package import Runtime
+package import Weaviate
+
+/// Hits of a search and who gave them.
+package struct VectorAnswer: Sendable {
+    package var hits: [VectorHit]
+    /// `weaviate` or `postgres`.
+    package var source: String
+    /// Why the answer is less than asked for: another store or only keywords; nil if it is not.
+    package var degradedReason: String?
+}
+
+/// Searches a pack's objects: Weaviate where there is one and it answers, else PostgreSQL. One for
+/// each loop that serves requests.
+package final class VectorReader: @unchecked Sendable {
+    /// Weaviate gets this share of the time that is left.
+    private static let storeShare = 0.6
+
+    private let store: WeaviateVectors?
+    private let embedded: PostgresVectors
+    private let embedder: any Embedder
+
+    /// - Parameter embedder: The one of the lane, or another of the same model on this loop.
+    package init(
+        pack: Pack, postgres: PostgresClient, weaviate: WeaviateClient?, embedder: any Embedder
+    ) {
+        store = weaviate.map { WeaviateVectors(weaviate: $0) }
+        embedded = PostgresVectors(postgres: postgres, pack: pack.name) { embedder.model }
+        self.embedder = embedder
+    }
+
+    /// Embeds the text where that is needed and searches.
+    ///
+    /// - Throws: ``VectorStoreError/unavailable(code:)`` when no store answers, or when a search by
+    ///   vector alone has no embedder.
+    package func search(
+        _ query: VectorQuery, deadline: Deadline
+    ) async throws(VectorStoreError) -> VectorAnswer {
+        var query = query
+        var reason: String?
+        if query.mode != .keyword, query.vector == nil, let text = query.text {
+            do throws(EmbedderError) {
+                query.vector = try await embedder.embed([text], deadline: deadline).first
+            } catch {
+                if query.mode == .vector { throw .unavailable(code: error.code) }
+                query.mode = .keyword
+                reason = error.code
+            }
+        }
+        guard let store else {
+            let hits = try await embedded.search(query, deadline: deadline)
+            return VectorAnswer(hits: hits, source: embedded.storeName, degradedReason: reason)
+        }
+        do throws(VectorStoreError) {
+            let share = Deadline.after(deadline.remaining * VectorReader.storeShare)
+            let hits = try await store.search(query, deadline: share)
+            return VectorAnswer(hits: hits, source: store.storeName, degradedReason: reason)
+        } catch {
+            guard case .unavailable(let code) = error, !deadline.hasPassed else { throw error }
+            let hits = try await embedded.search(query, deadline: deadline)
+            return VectorAnswer(hits: hits, source: embedded.storeName, degradedReason: code)
+        }
+    }
+
+    /// The vector kept for an object, for "more like this".
+    package func vector(
+        of vectorClass: VectorClass, key: String, deadline: Deadline
+    ) async throws(PostgresError) -> [Float]? {
+        try await embedded.vector(className: vectorClass.name, key: key, deadline: deadline)
+    }
+}
