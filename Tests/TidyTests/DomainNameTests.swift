@@ -8,6 +8,7 @@ import Testing
         "User": "whoever a password belongs to",
         "entities": "what a pack declares",
         "entity_id": "the key of the export's table, part of the seam between engine and pack",
+        "relationship": "an edge of the graph",
         "relationships": "the section of a manifest",
         "tags": "entity tags of HTTP",
         "user_id": "the owner, as the engine writes it into every node and edge",

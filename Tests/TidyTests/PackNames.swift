@@ -52,7 +52,8 @@ struct PackNames {
             let words = line.split { " (),;".contains($0) }
             if words.first == "CREATE" {
                 // CREATE OR REPLACE FUNCTION: what is made stands in the first four words.
-                let kind = words.prefix(4).firstIndex { PackNames.declarations.contains(String($0)) }
+                let head = words.prefix(4)
+                let kind = head.firstIndex { PackNames.declarations.contains(String($0)) }
                 let rest = words[((kind ?? words.count - 1) + 1)...]
                 let named = rest.first { !["IF", "NOT", "EXISTS"].contains($0) } ?? ""
                 add(String(named.split(separator: ".").last ?? ""), file)

@@ -24,8 +24,9 @@ import Testing
         let told = String(text[start.upperBound..<end.lowerBound])
         let table = makeTable(settingsCatalog)
         if ProcessInfo.processInfo.environment["FOURFOLD_UPDATE_DOCUMENTS"] == "1" {
-            let updated = text[..<start.upperBound] + table + text[end.lowerBound...]
-            try String(updated).write(toFile: Self.path, atomically: true, encoding: .utf8)
+            let rest = String(text[end.lowerBound...])
+            let updated = String(text[..<start.upperBound]) + table + rest
+            try updated.write(toFile: Self.path, atomically: true, encoding: .utf8)
             return
         }
         let toldRows = told.split(separator: "\n")
