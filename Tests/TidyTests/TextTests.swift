@@ -8,7 +8,7 @@ import Testing
     @Test func nothingIsLeftUnfinished() {
         expectNone(
             Checkout.textFiles.filter { $0.path != "LICENSE" }.flatMap { file in
-                file.lines.enumerated().filter { words($0.element).contains(where: isUnfinished) }
+                file.lines.enumerated().filter { isUnfinished($0.element) }
                     .map { Violation(file.path, $0.offset + 1, "do it or leave it out") }
             })
     }
@@ -29,8 +29,11 @@ import Testing
     }
 }
 
-private func isUnfinished(_ word: Substring) -> Bool {
-    TextTests.unfinished.contains { $0 == word }
+/// In double quotes it is only spoken of.
+private func isUnfinished(_ line: Substring) -> Bool {
+    TextTests.unfinished.contains { word in
+        line.contains(word) && words(line).contains { $0 == word } && !line.contains("\"\(word)\"")
+    }
 }
 
 private func words(_ line: Substring) -> [Substring] {
