@@ -1,2 +1,4 @@
 /// Every command, in the order of the usage text.
-let commands: [Command] = [serveCommand, migrateCommand, packsCheckCommand]
+let commands: [Command] = [
+    serveCommand, migrateCommand, exportConnectionsCommand, packsCheckCommand,
+]

@@ -51,7 +51,36 @@ final class LaneService: @unchecked Sendable {
                         loop: self.loop, postgres: postgres, neo4j: stores.neo4j,
                         weaviate: stores.weaviate, progress: LaneProgress()))
             }
+            if let period = self.plan.settings.optionalDuration("FOURFOLD_EXPORT_EVERY") {
+                self.exportConnections(every: period, postgres, stores.neo4j)
+            }
             return true
+        }
+    }
+
+    /// Exports the connections of every pack at a steady period; a failure waits for the next turn.
+    private func exportConnections(
+        every period: Duration, _ postgres: PostgresClient, _ neo4j: Neo4jClient?
+    ) {
+        for pack in packs where pack.export != nil {
+            loop.spawn { [loop] in
+                while !Task.isCancelled {
+                    try? await loop.sleep(for: period)
+                    do throws(LaneError) {
+                        let export = try ConnectionsExport(
+                            pack: pack, postgres: postgres, neo4j: neo4j)
+                        let summary = try await export.run(deadline: .after(exportTimeout))
+                        Log.info(
+                            "connections exported", ("pack", pack.name),
+                            ("nodes", String(summary.nodes)), ("edges", String(summary.edges)),
+                            ("unknown", String(summary.unknown)))
+                    } catch {
+                        Log.warning(
+                            "the export of connections failed", ("pack", pack.name),
+                            ("error", error.code))
+                    }
+                }
+            }
         }
     }
 

@@ -10,7 +10,9 @@ let migrateCommand = Command(
         let client = database.client(loop)
         defer { client.close() }
         guard await database.waitUntilReachable(client, loop) else { return .failed }
-        guard await database.migrateAndCompile(client) != nil else { return .failed }
-        return .done
+        guard let packs = await database.migrateAndCompile(client) else { return .failed }
+        let schemas = StoreSchemas(settings, loop)
+        defer { schemas.close() }
+        return await schemas.apply(packs) ? .done : .failed
     }
 }

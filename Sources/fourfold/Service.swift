@@ -19,6 +19,7 @@ final class Service: Sendable {
         guard let packs = await plan.database.migrateAndCompile(client) else { return .failed }
         guard let origin = await tokenOrigin(client) else { return .failed }
 
+        applySchemas(packs, main)
         let overload = LaneOverload()
         let lanes = LaneService(plan: plan, packs: packs, overload: overload)
         if plan.settings.isOn("FOURFOLD_LANES") {
@@ -52,6 +53,16 @@ final class Service: Sendable {
         await lanes.stop()
         Log.info("stopped")
         return .done
+    }
+
+    /// In the background: a graph that is away must not hold up entities. The lanes make what they
+    /// cannot do without by themselves when they connect.
+    private func applySchemas(_ packs: [Pack], _ main: EventLoop) {
+        main.spawn { [plan] in
+            let schemas = StoreSchemas(plan.settings, main)
+            defer { schemas.close() }
+            _ = await schemas.apply(packs)
+        }
     }
 
     private func tokenOrigin(_ client: PostgresClient) async -> UInt32? {

@@ -26,7 +26,7 @@ load_entity() {
         rows=$(IFS=,; printf '%s' "${lines[*]:start:EXAMPLE_ROWS_PER_REQUEST}")
         answer=$(curl --silent --show-error --fail-with-body --max-time 60 \
             --header 'Content-Type: application/json' \
-            --header 'Prefer: resolution=merge-duplicates,return=minimal,missing=default' \
+            --header 'Prefer: resolution=ignore-duplicates,return=minimal' \
             --data-binary @- "$GATEWAY_URL/v1/dots/$entity" <<<"[$rows]") \
             || die "loading $entity failed: $answer"
     done

@@ -1,4 +1,4 @@
-package import Runtime
+internal import Runtime
 
 /// Whether writes must wait because a lane is too far behind. Set by one watcher, read by all loops.
 package final class LaneOverload: Sendable {
