@@ -65,6 +65,10 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // Reads the files of the checkout and imports nothing.
+        .testTarget(name: "TidyTests", swiftSettings: strict),
+        tests("fourfold", ["Settings"]),
+
         tests("Runtime"),
         tests("Postgres", ["Runtime"]),
         tests("JSON"),
