@@ -189,11 +189,12 @@ final class HTTPConnection: @unchecked Sendable {
         phase = .running
         deadline = isInputEnded ? after(server.configuration.halfCloseGrace) : .max
         server.requestCount += 1
-        task = server.loop.spawn { await self.run() }
+        task = server.loop.spawn { [self] in
+            answer(await server.handler(makeRequest()))
+        }
     }
 
-    private func run() async {
-        let response = await server.handler(makeRequest())
+    private func answer(_ response: HTTPResponse) {
         preconditionOnLoop()
         task = nil
         uncountBody()

@@ -13,6 +13,8 @@ package struct Entity: Sendable {
     package var ownerColumn: String?
     /// Sets of columns that are unique together, the key's among them; for upserts.
     package var uniqueKeys: [[String]]
+    /// The columns of each constraint and unique index, by its name, for errors.
+    package var constraintColumns: [String: [String]]
     /// A view, or a table the pack does not let callers write.
     package var isReadOnly: Bool
     /// Rows are created and never changed.
@@ -22,7 +24,8 @@ package struct Entity: Sendable {
 
     package init(
         path: String, schema: String, relation: String, columns: [Column], keyColumn: String,
-        ownerColumn: String?, uniqueKeys: [[String]] = [], isReadOnly: Bool = false,
+        ownerColumn: String?, uniqueKeys: [[String]] = [],
+        constraintColumns: [String: [String]] = [:], isReadOnly: Bool = false,
         isAppendOnly: Bool = false, comment: String? = nil
     ) {
         self.path = path
@@ -32,6 +35,7 @@ package struct Entity: Sendable {
         self.keyColumn = keyColumn
         self.ownerColumn = ownerColumn
         self.uniqueKeys = uniqueKeys
+        self.constraintColumns = constraintColumns
         self.isReadOnly = isReadOnly
         self.isAppendOnly = isAppendOnly
         self.comment = comment

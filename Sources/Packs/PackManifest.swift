@@ -33,6 +33,9 @@ struct PackManifest {
         name = reader.required(root["name"], "name")
         title = reader.string(root["title"], "title") ?? name
         schema = reader.string(root["schema"], "schema") ?? name
+        if schema != name {
+            reader.complain("schema", "it differs from the name", "Leave it out.")
+        }
         readOwner(root["owner"], &reader)
         readEntities(root["entities"], &reader)
         readGraph(root["graph"], &reader)

@@ -215,8 +215,10 @@ final class PipelinedConnection: Flushable {
             break
         case .preparationFailed(let index):
             queue.update(index) { forget($0.statement) }
-        case .segmentEnded(let count, let commitFailure):
-            owner.segmentEnded(self, entryCount: count, commitFailure: commitFailure)
+        case .segmentEnded(let count):
+            owner.segmentEnded(self, entryCount: count, commitFailure: nil)
+        case .commitFailed(let count, let error):
+            owner.segmentEnded(self, entryCount: count, commitFailure: error)
         case .outOfStep:
             return false
         }

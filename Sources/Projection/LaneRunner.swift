@@ -108,10 +108,16 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
             try await awaitWork()
             return .woken
         case .wait(let duration):
-            _ = await wakeup.wait(for: duration)
+            await pause(duration)
             return .waited
         case .releaseLease: throw .stopped
         }
+    }
+
+    /// Waits the whole time, whatever is written meanwhile: only a stop ends it.
+    private func pause(_ duration: Duration) async {
+        let end = Deadline.after(duration)
+        while !isStopping && !end.hasPassed { _ = await wakeup.wait(for: end.remaining) }
     }
 
     private func failed(_ error: LaneError) async -> LaneStateMachine.Event {

@@ -5,8 +5,12 @@ import Runtime
 import Testing
 import Weaviate
 
-@Suite("Vector lane on real stores", .serialized)
-struct VectorLaneTests {
+extension StoreTests {
+    @Suite("Vector lane")
+    struct VectorLaneTests {}
+}
+
+extension StoreTests.VectorLaneTests {
     @Test("texts are embedded once, kept, and reach the store; deletions too")
     func follows() async throws {
         try await ProjectionFixture.run { fixture in

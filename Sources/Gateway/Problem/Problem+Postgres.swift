@@ -236,6 +236,12 @@ extension Problem {
     }
 }
 
+extension Entity {
+    fileprivate func visible(_ columns: [String]) -> [String] {
+        columns.filter { column($0)?.isWriteOnly == false }
+    }
+}
+
 extension ServerError {
     /// `to_tsquery` reports its own grammar with the state of SQL's; a syntax error of a statement
     /// would be our fault and reads otherwise.
@@ -253,6 +259,7 @@ extension ServerError {
     /// The unique key the constraint stands for: `<table>_pkey`, or the key whose columns it names.
     fileprivate func uniqueColumns(_ entity: Entity?) -> [String] {
         guard let entity, let constraint else { return [] }
+        if let columns = entity.constraintColumns[constraint] { return entity.visible(columns) }
         if constraint == "\(entity.relation)_pkey" { return [entity.keyColumn] }
         let keys = entity.uniqueKeys.sorted { $0.count > $1.count }
         let name = constraint.lowercased()
@@ -264,6 +271,7 @@ extension ServerError {
     /// The column whose name is in the constraint's, as PostgreSQL names constraints by default.
     fileprivate func columnsNamedByConstraint(_ entity: Entity?) -> [String] {
         guard let entity, let constraint else { return [] }
+        if let columns = entity.constraintColumns[constraint] { return entity.visible(columns) }
         let name = constraint.lowercased()
         let named = entity.columns.map(\.name).filter { column in
             name.hasPrefix("\(entity.relation)_\(column)_".lowercased())

@@ -24,7 +24,8 @@ struct Preferences: Sendable, Equatable {
 
     /// - Parameter header: The values of all `Prefer` lines, joined by commas; nil if there is none.
     init(_ header: String?) {
-        for part in (header ?? "").split(separator: ",") {
+        guard let header else { return }
+        for part in header.split(separator: ",") {
             let pieces = part.split(separator: "=", maxSplits: 1)
             guard pieces.count == 2 else { continue }
             take(name: pieces[0].trimmingSpaces.lowercased(), value: unquote(pieces[1].trimmingSpaces))

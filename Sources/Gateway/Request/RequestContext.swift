@@ -3,7 +3,7 @@ internal import JSON
 internal import Runtime
 
 /// One request, parsed as far as all routes need it.
-struct RequestContext: Sendable {
+final class RequestContext: Sendable {
     let request: HTTPRequest
     let caller: Caller
     let preferences: Preferences

@@ -7,6 +7,10 @@ extension Gateway {
     func collection(
         _ context: RequestContext, _ served: ServedEntity
     ) async throws(Problem) -> HTTPResponse {
+        try served.requireOwnerType(context.caller.owner)
+        if ![.get, .head].contains(context.method) {
+            try EntityTagCondition(context.request.headers).requireUnused()
+        }
         switch context.method {
         case .get, .head: return try await list(context, served)
         case .post:
@@ -110,7 +114,7 @@ extension Gateway {
         let insert = BulkWrite.Insert(
             body: context.request.body, checked: checked, owner: context.caller.owner,
             madeKeys: served.statements.makesKey
-                ? (0..<checked.rowCount).map { _ in UUID7.make() } : [],
+                ? UUID7.make(count: checked.rowCount) : [],
             listed: parsed.columns, isMissingDefault: preferences.isMissingDefault,
             resolution: preferences.resolution, conflictColumns: parsed.conflictColumns)
         let answer = bulkAnswer(

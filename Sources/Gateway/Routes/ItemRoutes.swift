@@ -7,35 +7,41 @@ extension Gateway {
     func item(
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
+        try served.requireOwnerType(context.caller.owner)
+        if context.method != .put && !served.canBeKey(id) {
+            throw Problem(
+                .notFound, "The id is not a UUID, so no row of \(served.entity.path) has it.")
+        }
         switch context.method {
         case .get, .head: return try await getItem(context, served, id: id)
         case .patch:
-            try requireWritable(served, isChange: true)
+            try requireWritable(served, isChange: true, isItem: true)
             return try await patchItem(context, served, id: id)
         case .put:
-            try requireWritable(served, isChange: true)
+            try requireWritable(served, isChange: true, isItem: true)
             return try await putItem(context, served, id: id)
         case .delete:
-            try requireWritable(served, isChange: true)
+            try requireWritable(served, isChange: true, isItem: true)
             return try await deleteItem(context, served, id: id)
         case .post, .options, .other:
             throw .methodNotAllowed(allowed: itemMethods(served))
         }
     }
 
-    private func getItem(
+    func getItem(
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
         let condition = try EntityTagCondition(context.request.headers)
         let query = try itemQuery(context, served, id: id)
         let result = try await read(query, context, served)
         guard result.rowCount > 0 else { throw Problem(.notFound) }
-        let tag = result.string(0, 1) ?? ""
-        if condition.isNotModified(tag) {
-            return HTTPResponse(status: 304, headers: ["ETag": "\"\(tag)\""])
+        if condition.isForReading, condition.isNotModified(result.string(0, 1) ?? "") {
+            var headers: HTTPHeaders = [:]
+            headers.append("ETag", quoted: result.bytes(0, 1))
+            return HTTPResponse(status: 304, headers: headers)
         }
         var headers = HTTPHeaders.json
-        headers.append("ETag", "\"\(tag)\"")
+        headers.append("ETag", quoted: result.bytes(0, 1))
         return HTTPResponse(
             status: 200, headers: headers,
             body: .foreign(owner: result, bytes: result.bytes(0, 0)))
@@ -63,6 +69,7 @@ extension Gateway {
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
         let condition = try EntityTagCondition(context.request.headers)
+        try condition.requireNoneMatchUnused()
         let document = try context.json()
         _ = try BodyCheck(
             entity: served.entity, purpose: .patch(key: id), owner: context.caller.owner
@@ -78,6 +85,12 @@ extension Gateway {
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
         let condition = try EntityTagCondition(context.request.headers)
+        try condition.requireNoneMatchUnused(butAny: true)
+        if !served.canBeKey(id) {
+            throw Problem(
+                .invalidValue, "The id of the path is not a valid uuid.",
+                errors: [FieldError(served.entity.keyColumn, "is not a valid uuid")])
+        }
         let document = try context.json()
         _ = try BodyCheck(
             entity: served.entity, purpose: .replace(key: id), owner: context.caller.owner
@@ -101,6 +114,7 @@ extension Gateway {
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
         let condition = try EntityTagCondition(context.request.headers)
+        try condition.requireNoneMatchUnused()
         let query = served.statements.delete(
             key: id, owner: context.caller.owner, etags: condition.matching)
         let result = try await write(query, context, served, isDelete: true)
@@ -139,8 +153,12 @@ extension Gateway {
     }
 
     /// Refuses writes to what is not written.
-    func requireWritable(_ served: ServedEntity, isChange: Bool) throws(Problem) {
-        let allowed = isChange ? itemMethods(served) : collectionMethods(served)
+    ///
+    /// - Parameter isItem: The path is one row's, for `Allow`.
+    func requireWritable(
+        _ served: ServedEntity, isChange: Bool, isItem: Bool = false
+    ) throws(Problem) {
+        let allowed = isItem ? itemMethods(served) : collectionMethods(served)
         if served.entity.isReadOnly {
             throw .methodNotAllowed(.readOnlyEntity, allowed: allowed)
         }

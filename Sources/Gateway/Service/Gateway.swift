@@ -27,14 +27,21 @@ package final class Gateway: @unchecked Sendable {
     /// Never fails: every error becomes a problem (RFC 9457).
     package func respond(to request: HTTPRequest) async -> HTTPResponse {
         do throws(Problem) {
-            return try await answer(request)
+            guard let route = Route(request.pathSegments) else { throw Problem(.unknownRoute) }
+            // Straight to the most frequent request: each async call costs two executor switches.
+            if case .item(let pack, let entity, let id) = route, request.method.isRead {
+                let context = try RequestContext(request, configuration)
+                return try await getItem(context, try served(pack).entity(entity), id: id)
+            }
+            return try await answer(request, route)
         } catch {
             return error.response(instance: request.path)
         }
     }
 
-    private func answer(_ request: HTTPRequest) async throws(Problem) -> HTTPResponse {
-        guard let route = Route(request.pathSegments) else { throw Problem(.unknownRoute) }
+    private func answer(
+        _ request: HTTPRequest, _ route: Route
+    ) async throws(Problem) -> HTTPResponse {
         switch route {
         case .live: return try liveness(request)
         case .ready: return try await readiness(request)
