@@ -46,13 +46,14 @@ struct ServePlan: Sendable {
         }
         self.address = address
         guard let keys = ServiceKeys(settings.text("FOURFOLD_SERVICE_KEYS") ?? "") else {
-            complain("FOURFOLD_SERVICE_KEYS must be name:sha256,… with hashes of 64 hexadecimal digits")
+            complain(
+                "FOURFOLD_SERVICE_KEYS must be name:sha256,… with hashes of 64 hexadecimal digits")
             return nil
         }
         self.keys = keys
         if keys.isEmpty && !address.isLocal {
             complain(
-                "refusing to serve beyond loopback without authentication: set FOURFOLD_SERVICE_KEYS")
+                "refusing to serve beyond loopback without service keys: set FOURFOLD_SERVICE_KEYS")
             return nil
         }
     }

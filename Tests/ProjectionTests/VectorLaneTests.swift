@@ -185,6 +185,7 @@ extension ProjectionFixture {
         let deadline = Deadline.after(.seconds(20))
         let name = "ProjectionTestThing"
         if try await weaviate.schemaClass(name, deadline: deadline) == nil { return [] }
-        return try await weaviate.list(className: name, deadline: deadline).compactMap { $0.properties["name"]?.string }.sorted()
+        return try await weaviate.list(className: name, deadline: deadline)
+            .compactMap { $0.properties["name"]?.string }.sorted()
     }
 }
