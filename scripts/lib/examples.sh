@@ -34,8 +34,8 @@ curl_requests() {
     local -a separator=()
     grep '[^[:space:]]' | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/data-binary = "&"/' \
         | while IFS= read -r data; do
-            printf '%s\n' "${separator[@]}" "url = \"$GATEWAY_URL/v1/dots/$1\"" "$data" fail-with-body \
-                'max-time = 60' 'header = "Content-Type: application/json"' \
+            printf '%s\n' "${separator[@]}" "url = \"$GATEWAY_URL/v1/dots/$1\"" "$data" \
+                fail-with-body 'max-time = 60' 'header = "Content-Type: application/json"' \
                 'header = "Prefer: resolution=ignore-duplicates,return=minimal"'
             separator=(next)
         done
