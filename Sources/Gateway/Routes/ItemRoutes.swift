@@ -118,7 +118,7 @@ extension Gateway {
         let query = served.statements.delete(
             key: id, owner: context.caller.owner, etags: condition.matching)
         let result = try await write(query, context, served, isDelete: true)
-        try requireDone(result)
+        try requireDone(result, context)
         var headers: HTTPHeaders = [:]
         headers.appendToken(result, configuration)
         return HTTPResponse(status: 204, headers: headers)
@@ -128,7 +128,7 @@ extension Gateway {
     func answer(
         _ result: WriteResult, _ context: RequestContext, _ served: ServedEntity
     ) throws(Problem) -> HTTPResponse {
-        try requireDone(result)
+        try requireDone(result, context)
         var headers = HTTPHeaders.json
         headers.append("ETag", "\"\(result.etag ?? "")\"")
         headers.appendToken(result, configuration)
@@ -143,11 +143,14 @@ extension Gateway {
             body: .foreign(owner: result.result, bytes: body))
     }
 
-    func requireDone(_ result: WriteResult) throws(Problem) {
+    func requireDone(_ result: WriteResult, _ context: RequestContext) throws(Problem) {
         switch result.outcome {
         case .created, .changed: return
         case .precondition: throw .preconditionFailed(etag: result.etag)
-        case .owner: throw Problem(.ownerImmutable)
+        case .owner:
+            // The body's owner was compared with the caller's before, so the row is another's.
+            if context.caller.owner != nil { throw Problem(.notFound) }
+            throw Problem(.ownerImmutable)
         case .none: throw Problem(.notFound)
         }
     }
