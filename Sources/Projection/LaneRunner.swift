@@ -19,7 +19,8 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
     private(set) var lease: LaneLease?
     private var cursor = LaneCursor(done: "1:1:")
     private var page: LanePage<Store.Work>?
-    private var prefetched: LanePage<Store.Work>?
+    /// Read ahead; void once a later revision was drawn and written.
+    var prefetched: LanePage<Store.Work>?
     private var failureCount = 0
     private var mustRepeat = false
     private var isStopping = false
@@ -234,17 +235,21 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
     private func applyPage() async throws(LaneError) {
         guard let page else { return }
         let next = page.cursorAfter(cursor)
+        // A reconciliation draws revisions later than those of pages that were read before it,
+        // and the store's fence then refuses such pages: they are read again.
+        let mustReconcile = !page.resyncs.isEmpty
         async let following: Result<LanePage<Store.Work>?, LaneError> =
-            page.isLast ? .success(nil) : prefetch(next)
+            page.isLast || mustReconcile ? .success(nil) : prefetch(next)
         await probe.pageWasRead(store.name, revision: page.revision)
-        var permit = try await makePermit(revision: page.revision)
+        for entity in page.resyncs.sorted() { try await resync(entity: entity) }
+        let revision = mustReconcile ? try await reader.drawRevision() : page.revision
+        var permit = try await makePermit(revision: revision)
         permit.failureCount = failureCount
-        for entity in page.resyncs.sorted() { try await resync(entity: entity, permit) }
         var poison: [PoisonKey] = []
         for (index, chunk) in page.chunks.enumerated() {
             try permit.check()
             let work: Store.Work
-            if index == 0, let first = page.firstWork {
+            if index == 0, !mustReconcile, let first = page.firstWork {
                 work = first
             } else {
                 work = try await reader.read(chunk)
