@@ -14,13 +14,13 @@ extension Gateway {
         switch context.method {
         case .get, .head: return try await list(context, served)
         case .post:
-            try requireWritable(served, isChange: false)
+            try requireWritable(served, context.caller, isChange: false)
             return try await create(context, served)
         case .patch:
-            try requireWritable(served, isChange: true)
+            try requireWritable(served, context.caller, isChange: true)
             return try await patchMany(context, served)
         case .delete:
-            try requireWritable(served, isChange: true)
+            try requireWritable(served, context.caller, isChange: true)
             return try await deleteMany(context, served)
         case .put, .options, .other:
             throw .methodNotAllowed(allowed: collectionMethods(served))

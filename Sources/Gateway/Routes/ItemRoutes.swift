@@ -15,13 +15,13 @@ extension Gateway {
         switch context.method {
         case .get, .head: return try await getItem(context, served, id: id)
         case .patch:
-            try requireWritable(served, isChange: true, isItem: true)
+            try requireWritable(served, context.caller, isChange: true, isItem: true)
             return try await patchItem(context, served, id: id)
         case .put:
-            try requireWritable(served, isChange: true, isItem: true)
+            try requireWritable(served, context.caller, isChange: true, isItem: true)
             return try await putItem(context, served, id: id)
         case .delete:
-            try requireWritable(served, isChange: true, isItem: true)
+            try requireWritable(served, context.caller, isChange: true, isItem: true)
             return try await deleteItem(context, served, id: id)
         case .post, .options, .other:
             throw .methodNotAllowed(allowed: itemMethods(served))
@@ -159,7 +159,7 @@ extension Gateway {
     ///
     /// - Parameter isItem: The path is one row's, for `Allow`.
     func requireWritable(
-        _ served: ServedEntity, isChange: Bool, isItem: Bool = false
+        _ served: ServedEntity, _ caller: Caller, isChange: Bool, isItem: Bool = false
     ) throws(Problem) {
         let allowed = isItem ? itemMethods(served) : collectionMethods(served)
         if served.entity.isReadOnly {
@@ -167,6 +167,11 @@ extension Gateway {
         }
         if isChange && served.entity.isAppendOnly {
             throw .methodNotAllowed(.appendOnly, allowed: allowed)
+        }
+        if served.entity.ownerColumn == nil, caller.owner != nil {
+            throw Problem(
+                .forbidden, "Rows of this entity belong to everybody.",
+                hint: "A service may write them, without Fourfold-User.")
         }
     }
 
