@@ -53,15 +53,22 @@ let package = Package(
 
         // Domains as data.
         layer("Packs", ["JSON", "Postgres", "Runtime"]),
-        layer("Projection", ["Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPClient", "JSON", "Runtime"]),
-        layer("Gateway", ["CCrypto", "Projection", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPServer", "JSON", "Runtime"]),
+        layer(
+            "Projection",
+            ["Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPClient", "JSON", "Runtime"]),
+        layer(
+            "Gateway",
+            [
+                "CCrypto", "Projection", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate",
+                "HTTPClient", "HTTPServer", "JSON", "Runtime",
+            ]),
 
         // Wiring only.
         .executableTarget(
             name: "fourfold",
             dependencies: [
-                "Gateway", "Projection", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPClient",
-                "HTTPServer", "JSON", "Settings", "Runtime",
+                "Gateway", "Projection", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate",
+                "HTTPClient", "HTTPServer", "JSON", "Settings", "Runtime",
             ],
             swiftSettings: strict),
 
@@ -83,7 +90,12 @@ let package = Package(
         tests("Neo4j", ["ClientTestSupport", "HTTPClient", "JSON", "Runtime"]),
         tests("Weaviate", ["ClientTestSupport", "HTTPClient", "JSON", "Runtime"]),
         tests("Redis", ["ClientTestSupport", "Runtime"]),
-        tests("Projection", ["ClientTestSupport", "Packs", "Postgres", "Neo4j", "Weaviate", "HTTPClient", "JSON", "Runtime"]),
+        tests(
+            "Projection",
+            [
+                "ClientTestSupport", "Packs", "Postgres", "Neo4j", "Weaviate", "HTTPClient", "JSON",
+                "Runtime",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

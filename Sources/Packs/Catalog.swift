@@ -60,6 +60,7 @@ package struct Catalog: Sendable {
             name: result.string(row, 3) ?? "", type: result.string(row, 4) ?? "",
             baseType: result.string(row, 5) ?? "", isArray: result.bool(row, 6) ?? false,
             isNotNull: result.bool(row, 7) ?? false, defaultExpression: result.string(row, 8),
+            isFilledByTrigger: result.bool(row, 11) ?? false,
             isGenerated: result.bool(row, 9) ?? false, comment: result.string(row, 10))
     }
 
@@ -69,7 +70,9 @@ package struct Catalog: Sendable {
                 a.attname, format_type(a.atttypid, a.atttypmod), format_type(a.atttypid, NULL),
                 t.typcategory = 'A', a.attnotnull,
                 CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
-                a.attgenerated <> '' OR a.attidentity = 'a', col_description(c.oid, a.attnum)
+                a.attgenerated <> '' OR a.attidentity = 'a', col_description(c.oid, a.attnum),
+                EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal
+                    AND g.tgtype & 7 = 7)
             FROM pg_class c
             JOIN pg_namespace n ON n.oid = c.relnamespace
             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped

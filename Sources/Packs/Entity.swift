@@ -65,6 +65,8 @@ package struct Column: Sendable {
     package var isNotNull: Bool
     /// The default as an SQL expression; nil where there is none.
     package var defaultExpression: String?
+    /// A trigger sees the row before its constraints do, so that a new row may leave it out.
+    package var isFilledByTrigger: Bool
     /// `GENERATED ALWAYS`: callers cannot write it.
     package var isGenerated: Bool
     /// The pack never shows it (`password_hash`).
@@ -75,7 +77,7 @@ package struct Column: Sendable {
 
     package init(
         name: String, type: String, baseType: String, isArray: Bool = false, isNotNull: Bool = false,
-        defaultExpression: String? = nil, isGenerated: Bool = false, isWriteOnly: Bool = false,
+        defaultExpression: String? = nil, isFilledByTrigger: Bool = false, isGenerated: Bool = false, isWriteOnly: Bool = false,
         isIndexed: Bool = false, comment: String? = nil
     ) {
         self.name = name
@@ -84,6 +86,7 @@ package struct Column: Sendable {
         self.isArray = isArray
         self.isNotNull = isNotNull
         self.defaultExpression = defaultExpression
+        self.isFilledByTrigger = isFilledByTrigger
         self.isGenerated = isGenerated
         self.isWriteOnly = isWriteOnly
         self.isIndexed = isIndexed

@@ -94,7 +94,8 @@ package struct PackCompiler: Sendable {
             guard let path = rows.string(row, 0), let table = rows.string(row, 1),
                 let relation = catalog.relations[table]
             else { continue }
-            let writeOnly = Set((rows.string(row, 6) ?? "").split(separator: "\u{1}").map(String.init))
+            let names = (rows.string(row, 6) ?? "").split(separator: "\u{1}")
+            let writeOnly = Set(names.map(String.init))
             var columns = relation.columns
             for index in columns.indices where writeOnly.contains(columns[index].name) {
                 columns[index].isWriteOnly = true

@@ -1,6 +1,6 @@
 internal import JSON
 
-/// `pack.json`, read strictly; what it leaves to PostgreSQL's catalog is filled in by ``PackCompiler``.
+/// `pack.json`, read strictly; ``PackCompiler`` adds what it leaves to PostgreSQL's catalog.
 struct PackManifest {
     struct NamedEntity {
         var path: String

@@ -45,7 +45,7 @@ final class ServiceWorker: @unchecked Sendable {
                 _ = try server.listen(on: self.plan.address)
                 return true
             } catch {
-                complain("cannot listen on \(self.plan.address.description): \(error)")
+                complain("\(error)")
                 return false
             }
         }

@@ -388,12 +388,13 @@ def test_if_match(api, owner, method):
     assert api(method, f"concepts/{concept}", body, headers=sent).status_code in (200, 204)
 
 
-@pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE"])
-def test_if_match_any(api, owner, method):
+@pytest.mark.parametrize("method, status", [("PATCH", 404), ("PUT", 412), ("DELETE", 404)])
+def test_if_match_any(api, owner, method, status):
+    # RFC 9110 §13.2.1: where a request fails anyhow, its preconditions do not count.
     concept = api.concept(owner)
     body = None if method == "DELETE" else {"name": "changed", "user_id": owner}
     missing = api(method, f"concepts/{NOBODY}", body, headers={"If-Match": "*"})
-    problem(missing, 412, "precondition_failed")
+    problem(missing, status)
     assert api.count("concepts", "concept_id = %s", [NOBODY]) == 0
     there = api(method, f"concepts/{concept}", body, headers={"If-Match": "*"})
     assert there.status_code in (200, 204)
@@ -407,6 +408,16 @@ def test_if_none_match_any_creates_only(api, owner):
                  headers={"If-None-Match": "*"})
     problem(second, 412, "precondition_failed")
     assert row(api, concept)["name"] == "once"
+
+
+@pytest.mark.parametrize("method, sent", [
+    ("PATCH", "*"), ("PATCH", '"1"'), ("PUT", '"1"'), ("DELETE", "*"), ("DELETE", '"1"')])
+def test_conditions_that_would_be_ignored_are_refused(api, owner, method, sent):
+    concept = api.concept(owner)
+    body = None if method == "DELETE" else {"name": "changed", "user_id": owner}
+    answer = api(method, f"concepts/{concept}", body, headers={"If-None-Match": sent})
+    problem(answer, 400, "invalid_header", "If-None-Match")
+    assert row(api, concept)["name"] != "changed"
 
 
 @pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])

@@ -28,7 +28,8 @@ struct PackCheckTests {
         #expect(pack.export?.excludedTypes == ["OWNS"])
         #expect(
             pack.cypher == [
-                "CREATE CONSTRAINT a IF NOT EXISTS\n  FOR (n:Node) REQUIRE n.id IS UNIQUE", "RETURN 1",
+                "CREATE CONSTRAINT a IF NOT EXISTS\n  FOR (n:Node) REQUIRE n.id IS UNIQUE",
+                "RETURN 1",
             ])
     }
 
@@ -49,18 +50,21 @@ struct PackCheckTests {
         Case("no JSON", manifestFile, "{", ["not valid JSON"]),
         Case(
             "several mistakes at once", manifestFile,
-            #"{"name": "store", "entities": {"Bad Path": {"tabel": "x", "routes": 1}}, "more": {}}"#,
+            #"{"name": "store", "entities": {"Bad Path": {"tabel": "x", "routes": 1}}, "#
+                + #""more": {}}"#,
             [
                 "$.more: there is no such key", "a path may hold", "tabel: there is no such key",
                 "routes: it must be true or false", "name: it differs from the folder",
             ]),
         Case(
             "an edge set without types", manifestFile,
-            #"{"name": "shop", "entities": {}, "graph": {"keyLabel": "N", "edges": {"e": {"anchor": "a", "view": "v"}}}}"#,
+            #"{"name": "shop", "entities": {}, "graph": {"keyLabel": "N", "#
+                + #""edges": {"e": {"anchor": "a", "view": "v"}}}}"#,
             ["graph.edges.e.types: there are none"]),
         Case(
             "a lane that does not exist", manifestFile,
-            #"{"name": "shop", "entities": {}, "dirty": [{"on": ["a"], "of": "b", "keys": "SELECT 1", "lanes": ["live"]}]}"#,
+            #"{"name": "shop", "entities": {}, "dirty": [{"on": ["a"], "of": "b", "#
+                + #""keys": "SELECT 1", "lanes": ["live"]}]}"#,
             ["there is no lane live"]),
         Case(
             "a class without a file", "weaviate/shop/Thing.json", nil,

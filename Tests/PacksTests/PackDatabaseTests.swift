@@ -14,7 +14,8 @@ struct PackDatabaseTests {
     private static func engineFiles() -> [String: String] {
         var files: [String: String] = [:]
         for name in TextFile.list("\(root)/schemas/fourfold") ?? [] {
-            files["schemas/fourfold/\(name)"] = try? TextFile.read("\(root)/schemas/fourfold/\(name)")
+            let path = "schemas/fourfold/\(name)"
+            files[path] = try? TextFile.read("\(root)/\(path)")
         }
         return files
     }
@@ -77,7 +78,8 @@ struct PackDatabaseTests {
             let second = try await migrator.run(packs: ["shop"], on: connection)
             #expect(second.applied.isEmpty && second.skippedCount == first.applied.count)
 
-            folder.write("schemas/shop/002_broken.sql", "CREATE TABLE shop.half (a int); SELECT 1/0;")
+            folder.write(
+                "schemas/shop/002_broken.sql", "CREATE TABLE shop.half (a int); SELECT 1/0;")
             await #expect(throws: PackFailure.self) {
                 try await migrator.run(packs: ["shop"], on: connection)
             }
@@ -110,7 +112,8 @@ struct PackDatabaseTests {
             #expect(things.column("name")?.type == "character varying(20)")
             #expect(things.column("owner_id")?.isIndexed == true)
             #expect(things.column("tags")?.isIndexed == false)
-            #expect(Set(things.uniqueKeys.map { $0.joined(separator: ",") }) == ["thing_id", "owner_id,name"])
+            let keys = Set(things.uniqueKeys.map { $0.joined(separator: ",") })
+            #expect(keys == ["thing_id", "owner_id,name"])
             #expect(pack.entity("owners")?.isOwnerEntity == true)
 
             let changed = try await PackCompiler.installCapture(pack, on: connection)

@@ -83,7 +83,8 @@ enum SmallPack {
     static let files = [
         "schemas/shop/pack.json": manifest, "schemas/shop/001_all.sql": sql,
         "cypher/shop/001_schema.cypher":
-            "// one\nCREATE CONSTRAINT a IF NOT EXISTS\n  FOR (n:Node) REQUIRE n.id IS UNIQUE;\n\nRETURN 1;",
+            "// one\nCREATE CONSTRAINT a IF NOT EXISTS\n  FOR (n:Node) REQUIRE n.id IS UNIQUE;\n"
+                + "\nRETURN 1;",
         "weaviate/shop/Thing.json": "{\"class\": \"Thing\", \"vectorizer\": \"none\"}",
     ]
 }

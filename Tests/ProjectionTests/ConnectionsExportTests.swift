@@ -82,7 +82,8 @@ extension StoreTests.ConnectionsExportTests {
             #expect(summary.nodes == 3)
             #expect(summary.edges == 3)
             #expect(summary.unknown == 0)
-            try await fixture.sql("DELETE FROM ptest.links; DELETE FROM ptest.things WHERE name = 'c'")
+            try await fixture.sql(
+                "DELETE FROM ptest.links; DELETE FROM ptest.things WHERE name = 'c'")
             let next = try await run(fixture, nil)
             #expect(next.changed == 3)
         }

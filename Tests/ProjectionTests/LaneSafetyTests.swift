@@ -25,7 +25,8 @@ extension StoreTests.LaneSafetyTests {
             _ = try await store.identify(deadline: .after(.seconds(60)))
             try await store.raiseFence(permit(10), deadline: .after(.seconds(20)))
             let keys: [(path: String, keys: DirtyKeys)] = [
-                ("things", DirtyKeys(changed: [id(1), id(2)])), ("links", DirtyKeys(changed: [id(9)])),
+                ("things", DirtyKeys(changed: [id(1), id(2)])),
+                ("links", DirtyKeys(changed: [id(9)])),
             ]
             let paused = try await fixture.read(LaneChunk(keys), store)
             let poison = try await store.apply(paused, permit(10), deadline: .after(.seconds(20)))

@@ -62,6 +62,23 @@ extension StoreTests.VectorLaneTests {
         }
     }
 
+    @Test("a store that lost its data under a running lane is noticed at the next write")
+    func emptiedStore() async throws {
+        try await ProjectionFixture.run { fixture in
+            try await fixture.resetWeaviate()
+            try await fixture.sql("INSERT INTO ptest.things (id, name) VALUES ('\(id(1))', 'a')")
+            try await fixture.withVectorLane(HashingEmbedder()) { _ in
+                try await fixture.caughtUp("vector")
+                try await fixture.resetWeaviate()
+                try await fixture.sql(
+                    "INSERT INTO ptest.things (id, name) VALUES ('\(id(2))', 'b')")
+                try await fixture.eventually("the store was not filled") {
+                    try await fixture.objectNames() == ["a", "b"]
+                }
+            }
+        }
+    }
+
     @Test("an object the store refuses is parked, the others go on")
     func poison() async throws {
         try await ProjectionFixture.run { fixture in
@@ -185,6 +202,7 @@ extension ProjectionFixture {
         let deadline = Deadline.after(.seconds(20))
         let name = "ProjectionTestThing"
         if try await weaviate.schemaClass(name, deadline: deadline) == nil { return [] }
-        return try await weaviate.list(className: name, deadline: deadline).compactMap { $0.properties["name"]?.string }.sorted()
+        return try await weaviate.list(className: name, deadline: deadline)
+            .compactMap { $0.properties["name"]?.string }.sorted()
     }
 }

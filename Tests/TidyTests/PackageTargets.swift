@@ -13,7 +13,7 @@ struct PackageTargets {
     init() throws {
         let file = TextFile(path: "Package.swift", text: try Checkout.read("Package.swift"))
         var layers: [Layer] = []
-        let declarations = ["layer(\"", ".systemLibrary(", ".executableTarget("]
+        let declarations = ["layer(", ".systemLibrary(", ".executableTarget("]
         for (index, line) in file.lines.enumerated() {
             let text = line.drop { $0 == " " }
             guard declarations.contains(where: text.hasPrefix) else { continue }

@@ -232,7 +232,11 @@ extension Problem {
         guard let state = EngineState(rawValue: error.sqlState) else {
             return Problem(.domainRule, "A rule of the schema refuses this (\(error.sqlState)).")
         }
-        return state.problem(rowCount: Int(error.message))
+        var problem = state.problem(rowCount: Int(error.message))
+        if problem.errors.isEmpty, let column = error.column {
+            problem.errors = [FieldError(column, "is refused by a rule of the schema")]
+        }
+        return problem
     }
 }
 

@@ -15,13 +15,13 @@ extension Gateway {
         switch context.method {
         case .get, .head: return try await getItem(context, served, id: id)
         case .patch:
-            try requireWritable(served, isChange: true, isItem: true)
+            try requireWritable(served, context.caller, isChange: true, isItem: true)
             return try await patchItem(context, served, id: id)
         case .put:
-            try requireWritable(served, isChange: true, isItem: true)
+            try requireWritable(served, context.caller, isChange: true, isItem: true)
             return try await putItem(context, served, id: id)
         case .delete:
-            try requireWritable(served, isChange: true, isItem: true)
+            try requireWritable(served, context.caller, isChange: true, isItem: true)
             return try await deleteItem(context, served, id: id)
         case .post, .options, .other:
             throw .methodNotAllowed(allowed: itemMethods(served))
@@ -118,7 +118,7 @@ extension Gateway {
         let query = served.statements.delete(
             key: id, owner: context.caller.owner, etags: condition.matching)
         let result = try await write(query, context, served, isDelete: true)
-        try requireDone(result)
+        try requireDone(result, context)
         var headers: HTTPHeaders = [:]
         headers.appendToken(result, configuration)
         return HTTPResponse(status: 204, headers: headers)
@@ -128,7 +128,7 @@ extension Gateway {
     func answer(
         _ result: WriteResult, _ context: RequestContext, _ served: ServedEntity
     ) throws(Problem) -> HTTPResponse {
-        try requireDone(result)
+        try requireDone(result, context)
         var headers = HTTPHeaders.json
         headers.append("ETag", "\"\(result.etag ?? "")\"")
         headers.appendToken(result, configuration)
@@ -143,11 +143,14 @@ extension Gateway {
             body: .foreign(owner: result.result, bytes: body))
     }
 
-    func requireDone(_ result: WriteResult) throws(Problem) {
+    func requireDone(_ result: WriteResult, _ context: RequestContext) throws(Problem) {
         switch result.outcome {
         case .created, .changed: return
         case .precondition: throw .preconditionFailed(etag: result.etag)
-        case .owner: throw Problem(.ownerImmutable)
+        case .owner:
+            // The body's owner was compared with the caller's before, so the row is another's.
+            if context.caller.owner != nil { throw Problem(.notFound) }
+            throw Problem(.ownerImmutable)
         case .none: throw Problem(.notFound)
         }
     }
@@ -156,7 +159,7 @@ extension Gateway {
     ///
     /// - Parameter isItem: The path is one row's, for `Allow`.
     func requireWritable(
-        _ served: ServedEntity, isChange: Bool, isItem: Bool = false
+        _ served: ServedEntity, _ caller: Caller, isChange: Bool, isItem: Bool = false
     ) throws(Problem) {
         let allowed = isItem ? itemMethods(served) : collectionMethods(served)
         if served.entity.isReadOnly {
@@ -164,6 +167,11 @@ extension Gateway {
         }
         if isChange && served.entity.isAppendOnly {
             throw .methodNotAllowed(.appendOnly, allowed: allowed)
+        }
+        if served.entity.ownerColumn == nil, caller.owner != nil {
+            throw Problem(
+                .forbidden, "Rows of this entity belong to everybody.",
+                hint: "A service may write them, without Fourfold-User.")
         }
     }
 
