@@ -53,22 +53,34 @@ let package = Package(
 
         // Domains as data.
         layer("Packs", ["JSON", "Postgres", "Runtime"]),
-        layer("Projection", ["Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPClient", "JSON", "Runtime"]),
-        layer("Gateway", ["CCrypto", "Projection", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPServer", "JSON", "Runtime"]),
+        layer(
+            "Projection",
+            ["Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPClient", "JSON", "Runtime"]),
+        layer(
+            "Gateway",
+            [
+                "CCrypto", "Projection", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate",
+                "HTTPClient", "HTTPServer", "JSON", "Runtime",
+            ]),
 
         // Wiring only.
         .executableTarget(
             name: "fourfold",
             dependencies: [
-                "Gateway", "Projection", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPClient",
-                "HTTPServer", "JSON", "Settings", "Runtime",
+                "Gateway", "Projection", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate",
+                "HTTPClient", "HTTPServer", "JSON", "Settings", "Runtime",
             ],
             swiftSettings: strict),
+
+        // Reads the files of the checkout and imports nothing.
+        .testTarget(name: "TidyTests", swiftSettings: strict),
+        tests("fourfold", ["Settings"]),
 
         tests("Runtime"),
         tests("Postgres", ["Runtime"]),
         tests("JSON"),
         tests("Settings"),
+        tests("Packs", ["Postgres", "Runtime"]),
         tests("Gateway", ["Packs", "Postgres", "JSON", "Runtime"]),
         tests("HTTPServer", ["Runtime"]),
         .target(
@@ -78,7 +90,12 @@ let package = Package(
         tests("Neo4j", ["ClientTestSupport", "HTTPClient", "JSON", "Runtime"]),
         tests("Weaviate", ["ClientTestSupport", "HTTPClient", "JSON", "Runtime"]),
         tests("Redis", ["ClientTestSupport", "Runtime"]),
-        tests("Projection", ["ClientTestSupport", "Packs", "Postgres", "Neo4j", "Weaviate", "HTTPClient", "JSON", "Runtime"]),
+        tests(
+            "Projection",
+            [
+                "ClientTestSupport", "Packs", "Postgres", "Neo4j", "Weaviate", "HTTPClient", "JSON",
+                "Runtime",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -46,7 +46,7 @@ final class ServiceWorker: @unchecked Sendable {
                 _ = try server.listen(on: self.plan.address)
                 return true
             } catch {
-                complain("cannot listen on \(self.plan.address.description): \(error)")
+                complain("\(error)")
                 return false
             }
         }

@@ -26,7 +26,9 @@ final class RequestContext: Sendable {
 
     /// The token that the client sent; nil without one.
     func token() throws(Problem) -> ConsistencyToken? {
-        let text = request.headers["fourfold-token"] ?? request.query.first { $0.name == "token" }?.value
+        let text =
+            request.headers["fourfold-token"]
+            ?? request.query.first { $0.name == "token" }?.value
         guard let text else { return nil }
         guard let token = ConsistencyToken(text) else {
             throw Problem(

@@ -7,16 +7,21 @@ extension Gateway {
     func item(
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
+        try served.requireOwnerType(context.caller.owner)
+        if context.method != .put && !served.canBeKey(id) {
+            throw Problem(
+                .notFound, "The id is not a UUID, so no row of \(served.entity.path) has it.")
+        }
         switch context.method {
         case .get, .head: return try await getItem(context, served, id: id)
         case .patch:
-            try requireWritable(served, isChange: true)
+            try requireWritable(served, context.caller, isChange: true, isItem: true)
             return try await patchItem(context, served, id: id)
         case .put:
-            try requireWritable(served, isChange: true)
+            try requireWritable(served, context.caller, isChange: true, isItem: true)
             return try await putItem(context, served, id: id)
         case .delete:
-            try requireWritable(served, isChange: true)
+            try requireWritable(served, context.caller, isChange: true, isItem: true)
             return try await deleteItem(context, served, id: id)
         case .post, .options, .other:
             throw .methodNotAllowed(allowed: itemMethods(served))
@@ -34,6 +39,7 @@ extension Gateway {
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
         let condition = try EntityTagCondition(context.request.headers)
+        try condition.requireNoneMatchUnused()
         let document = try context.json()
         _ = try BodyCheck(
             entity: served.entity, purpose: .patch(key: id), owner: context.caller.owner
@@ -49,6 +55,12 @@ extension Gateway {
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
         let condition = try EntityTagCondition(context.request.headers)
+        try condition.requireNoneMatchUnused(butAny: true)
+        if !served.canBeKey(id) {
+            throw Problem(
+                .invalidValue, "The id of the path is not a valid uuid.",
+                errors: [FieldError(served.entity.keyColumn, "is not a valid uuid")])
+        }
         let document = try context.json()
         _ = try BodyCheck(
             entity: served.entity, purpose: .replace(key: id), owner: context.caller.owner
@@ -72,10 +84,11 @@ extension Gateway {
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
         let condition = try EntityTagCondition(context.request.headers)
+        try condition.requireNoneMatchUnused()
         let query = served.statements.delete(
             key: id, owner: context.caller.owner, etags: condition.matching)
         let result = try await write(query, context, served, isDelete: true)
-        try requireDone(result)
+        try requireDone(result, context)
         var headers: HTTPHeaders = [:]
         headers.appendToken(result, configuration)
         return HTTPResponse(status: 204, headers: headers)
@@ -85,7 +98,7 @@ extension Gateway {
     func answer(
         _ result: WriteResult, _ context: RequestContext, _ served: ServedEntity
     ) throws(Problem) -> HTTPResponse {
-        try requireDone(result)
+        try requireDone(result, context)
         var headers = HTTPHeaders.json
         headers.append("ETag", "\"\(result.etag ?? "")\"")
         headers.appendToken(result, configuration)
@@ -100,23 +113,35 @@ extension Gateway {
             body: .foreign(owner: result.result, bytes: body))
     }
 
-    func requireDone(_ result: WriteResult) throws(Problem) {
+    func requireDone(_ result: WriteResult, _ context: RequestContext) throws(Problem) {
         switch result.outcome {
         case .created, .changed: return
         case .precondition: throw .preconditionFailed(etag: result.etag)
-        case .owner: throw Problem(.ownerImmutable)
+        case .owner:
+            // The body's owner was compared with the caller's before, so the row is another's.
+            if context.caller.owner != nil { throw Problem(.notFound) }
+            throw Problem(.ownerImmutable)
         case .none: throw Problem(.notFound)
         }
     }
 
     /// Refuses writes to what is not written.
-    func requireWritable(_ served: ServedEntity, isChange: Bool) throws(Problem) {
-        let allowed = isChange ? itemMethods(served) : collectionMethods(served)
+    ///
+    /// - Parameter isItem: The path is one row's, for `Allow`.
+    func requireWritable(
+        _ served: ServedEntity, _ caller: Caller, isChange: Bool, isItem: Bool = false
+    ) throws(Problem) {
+        let allowed = isItem ? itemMethods(served) : collectionMethods(served)
         if served.entity.isReadOnly {
             throw .methodNotAllowed(.readOnlyEntity, allowed: allowed)
         }
         if isChange && served.entity.isAppendOnly {
             throw .methodNotAllowed(.appendOnly, allowed: allowed)
+        }
+        if served.entity.ownerColumn == nil, caller.owner != nil {
+            throw Problem(
+                .forbidden, "Rows of this entity belong to everybody.",
+                hint: "A service may write them, without Fourfold-User.")
         }
     }
 

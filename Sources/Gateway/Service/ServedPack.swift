@@ -33,6 +33,21 @@ final class ServedEntity: Sendable {
         statements = EntityStatements(entity, pack: pack)
     }
 
+    /// Whether a row could have this key at all. Only UUIDs are looked at.
+    func canBeKey(_ id: String) -> Bool {
+        entity.column(entity.keyColumn)?.baseType != "uuid" || isUUID(id)
+    }
+
+    /// - Throws: 400 if no row could have this owner.
+    func requireOwnerType(_ owner: String?) throws(Problem) {
+        guard let owner, let name = entity.ownerColumn, entity.column(name)?.baseType == "uuid",
+            !isUUID(owner)
+        else { return }
+        throw Problem(
+            .invalidHeader, "Fourfold-User must be an owner's id, a UUID.",
+            errors: [FieldError("Fourfold-User", "is not a valid uuid")])
+    }
+
     /// The path of one row, for `Location`.
     func location(key: String) -> String {
         "/v1/\(pack)/\(entity.path)/\(percentEncodeSegment(key))"
