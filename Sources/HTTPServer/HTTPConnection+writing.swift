@@ -5,6 +5,9 @@ extension HTTPConnection {
     /// Parts that one write gathers.
     static let writePartCountMax = 3
 
+    /// A body up to this is copied behind its head.
+    private static let copiedByteCountMax = 4_096
+
     private static var nothing: UnsafeRawBufferPointer { .init(start: nil, count: 0) }
 
     var writeQueueByteCount: Int {
@@ -62,7 +65,13 @@ extension HTTPConnection {
             status: response.status, headers: response.headers, framing: framing,
             persistence: keepAlive ? (isVersion11 ? .implied : .keepAlive) : .close,
             second: server.loop.nowMilliseconds / 1000)
-        writer.bytes.withUnsafeBytes { write($0, body) }
+        if body.count <= HTTPConnection.copiedByteCountMax {
+            // One buffer is cheaper for the kernel than a vector of two.
+            writer.append(body)
+            writer.bytes.withUnsafeBytes { write($0) }
+        } else {
+            writer.bytes.withUnsafeBytes { write($0, body) }
+        }
     }
 
     // MARK: Streams

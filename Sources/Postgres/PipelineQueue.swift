@@ -44,20 +44,21 @@ struct PipelineQueue<Request, Value> {
     private var position = 0
     private var isSyncDue = false
     private var commitFailure: ServerError?
-    private var isSegmentOpen = false
+    /// Entries since the last end of a segment.
+    private(set) var openEntryCount = 0
 
     var isEmpty: Bool { entries.isEmpty }
     var count: Int { entries.count }
 
     mutating func append(_ request: consuming Request, preludeCount: UInt8) {
         entries.append(Entry(request: request, preludeCount: preludeCount))
-        isSegmentOpen = true
+        openEntryCount += 1
     }
 
     /// Closes the segment. False if it has no entry, so that there is nothing to synchronise.
     mutating func endSegment() -> Bool {
-        guard isSegmentOpen else { return false }
-        isSegmentOpen = false
+        guard openEntryCount > 0 else { return false }
+        openEntryCount = 0
         entries.update(entries.count - 1) { $0.endsSegment = true }
         return true
     }
@@ -125,7 +126,7 @@ struct PipelineQueue<Request, Value> {
     mutating func removeAll() -> [Entry] {
         position = 0
         isSyncDue = false
-        isSegmentOpen = false
+        openEntryCount = 0
         commitFailure = nil
         return entries.removeAll()
     }

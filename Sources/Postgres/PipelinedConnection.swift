@@ -49,6 +49,8 @@ final class PipelinedConnection: Flushable {
 
     var isReady: Bool { session != nil }
     var inFlightCount: Int { queue.count }
+    /// Requests sent since the last end of a segment.
+    var openEntryCount: Int { queue.openEntryCount }
 
     // MARK: Connecting
 
@@ -151,7 +153,7 @@ final class PipelinedConnection: Flushable {
         if PQsendPipelineSync(session.raw) != 1 { isBroken = true }
     }
 
-    /// Sends at the end of the turn.
+    /// Sends at the end of the turn, up to there with what was not ended yet.
     func flushSoon() {
         guard !isDirty else { return }
         isDirty = true
@@ -161,6 +163,7 @@ final class PipelinedConnection: Flushable {
     func flush() {
         isDirty = false
         guard let session else { return }
+        endSegment()
         if isBroken || !session.flush() { lose() }
     }
 

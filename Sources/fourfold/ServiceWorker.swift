@@ -39,7 +39,8 @@ final class ServiceWorker: @unchecked Sendable {
             let gateway = self.makeGateway()
             let server = HTTPServer(
                 loop: self.loop, configuration: self.plan.server,
-                makeErrorResponse: Gateway.serverErrorResponse, handler: gateway.respond)
+                makeErrorResponse: Gateway.serverErrorResponse,
+                directHandler: gateway.respondDirectly, handler: gateway.respond)
             self.server = server
             do {
                 _ = try server.listen(on: self.plan.address)

@@ -28,41 +28,11 @@ extension Gateway {
         }
     }
 
-    func getItem(
+    private func getItem(
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
-        let condition = try EntityTagCondition(context.request.headers)
-        let query = try itemQuery(context, served, id: id)
-        let result = try await read(query, context, served)
-        guard result.rowCount > 0 else { throw Problem(.notFound) }
-        if condition.isForReading, condition.isNotModified(result.string(0, 1) ?? "") {
-            var headers: HTTPHeaders = [:]
-            headers.append("ETag", quoted: result.bytes(0, 1))
-            return HTTPResponse(status: 304, headers: headers)
-        }
-        var headers = HTTPHeaders.json
-        headers.append("ETag", quoted: result.bytes(0, 1))
-        return HTTPResponse(
-            status: 200, headers: headers,
-            body: .foreign(owner: result, bytes: result.bytes(0, 0)))
-    }
-
-    /// The prepared statement, or one for the columns that `select` names.
-    private func itemQuery(
-        _ context: RequestContext, _ served: ServedEntity, id: String
-    ) throws(Problem) -> PlannedQuery {
-        let owner = context.caller.owner
-        guard context.request.rawQuery != nil else {
-            return served.statements.get(key: id, owner: owner)
-        }
-        let parsed = try CollectionQuery.parse(context.request.query, entity: served.entity)
-        guard parsed.isSelectionOnly else {
-            throw Problem(
-                .invalidParameter, "One row takes no parameter but select.",
-                hint: "Filter the collection instead.")
-        }
-        return ReadPlans.get(
-            key: id, selection: parsed.selection, entity: served.entity, owner: owner)
+        let item = try ItemRead(context, served, id: id)
+        return try item.response(try await read(item.query, context, served))
     }
 
     private func patchItem(

@@ -27,21 +27,30 @@ package final class Gateway: @unchecked Sendable {
     /// Never fails: every error becomes a problem (RFC 9457).
     package func respond(to request: HTTPRequest) async -> HTTPResponse {
         do throws(Problem) {
-            guard let route = Route(request.pathSegments) else { throw Problem(.unknownRoute) }
-            // Straight to the most frequent request: each async call costs two executor switches.
-            if case .item(let pack, let entity, let id) = route, request.method.isRead {
-                let context = try RequestContext(request, configuration)
-                return try await getItem(context, try served(pack).entity(entity), id: id)
-            }
-            return try await answer(request, route)
+            return try await answer(request)
         } catch {
             return error.response(instance: request.path)
         }
     }
 
-    private func answer(
-        _ request: HTTPRequest, _ route: Route
-    ) async throws(Problem) -> HTTPResponse {
+    /// Takes a read of one row, which needs no task; see ``HTTPServer/DirectHandler``.
+    package func respondDirectly(to request: HTTPRequest, _ reply: HTTPReply) -> Bool {
+        guard request.method.isRead,
+            case .item(let pack, let entity, let id) = Route(request.pathSegments),
+            let context = try? RequestContext(request, configuration),
+            let served = try? served(pack).entity(entity),
+            let read = try? ItemRead(context, served, id: id)
+        else { return false }
+        postgres.query(
+            read.query.statement, read.query.parameters, deadline: context.deadline
+        ) { answer in
+            reply.send(read.response(answer))
+        }
+        return true
+    }
+
+    private func answer(_ request: HTTPRequest) async throws(Problem) -> HTTPResponse {
+        guard let route = Route(request.pathSegments) else { throw Problem(.unknownRoute) }
         switch route {
         case .live: return try liveness(request)
         case .ready: return try await readiness(request)
