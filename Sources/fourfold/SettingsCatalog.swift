@@ -32,6 +32,7 @@ let settingsCatalog: [Setting] = [
     Setting("FOURFOLD_TARGET_MAX", .byteCount(256...(1 << 20)), default: "8KiB", "Longest path and query of a request."),
     Setting("FOURFOLD_CONNECTIONS_MAX", .integer(1...1_000_000, unit: "connections"), default: "20000", "Client connections of one loop."),
     Setting("FOURFOLD_HEADER_TIMEOUT", .duration(.milliseconds(100)...(.seconds(300))), default: "10s", "Time for a whole header section to arrive."),
+    Setting("FOURFOLD_BODY_TIMEOUT", .duration(.milliseconds(100)...(.seconds(600))), default: "30s", "Time for a whole body to arrive after its header section."),
     Setting("FOURFOLD_IDLE_TIMEOUT", .duration(.seconds(1)...(.seconds(3600))), default: "75s", "Time without a request after which a connection is closed."),
     Setting("FOURFOLD_DRAIN_TIMEOUT", .duration(.milliseconds(100)...(.seconds(300))), default: "20s", "Time for running requests to end when the gateway is stopped."),
     Setting("FOURFOLD_ROWS_MAX", .integer(1...100_000, unit: "rows"), default: "1000", "Greatest `limit` of a list; also the rows of one array or batch."),
