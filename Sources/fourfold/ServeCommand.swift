@@ -52,6 +52,7 @@ struct ServePlan: Sendable {
         configuration.targetByteCountMax = settings.integer("FOURFOLD_TARGET_MAX")
         configuration.connectionCountMax = settings.integer("FOURFOLD_CONNECTIONS_MAX")
         configuration.headerTimeout = settings.duration("FOURFOLD_HEADER_TIMEOUT")
+        configuration.bodyTimeout = settings.duration("FOURFOLD_BODY_TIMEOUT")
         configuration.idleTimeout = settings.duration("FOURFOLD_IDLE_TIMEOUT")
         configuration.drainTimeout = settings.duration("FOURFOLD_DRAIN_TIMEOUT")
         return configuration
