@@ -47,6 +47,7 @@ extension LaneRunner {
             keys[entity, default: []].insert(key)
         }
         if keys.isEmpty { return }
+        prefetched = nil
         let permit = try await makePermit(revision: try await reader.drawRevision())
         for (entity, keys) in keys.sorted(by: { $0.key < $1.key }) {
             let chunk = LaneChunk([(entity, DirtyKeys(changed: keys))])

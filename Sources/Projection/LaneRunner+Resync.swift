@@ -20,7 +20,7 @@ extension LaneRunner {
     }
 
     /// Reconciles one entity within a page.
-    func resync(entity: String, _ permit: LanePermit) async throws(LaneError) {
+    func resync(entity: String) async throws(LaneError) {
         for step in store.resyncSteps where step.entity == entity {
             try await walk(step, after: "") { _, _ async throws(LaneError) in }
         }

@@ -19,7 +19,8 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
     private(set) var lease: LaneLease?
     private var cursor = LaneCursor(done: "1:1:")
     private var page: LanePage<Store.Work>?
-    private var prefetched: LanePage<Store.Work>?
+    /// Read ahead; void once a later revision was drawn and written.
+    var prefetched: LanePage<Store.Work>?
     private var failureCount = 0
     private var mustRepeat = false
     private var isStopping = false
@@ -108,13 +109,32 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
             try await awaitWork()
             return .woken
         case .wait(let duration):
-            _ = await wakeup.wait(for: duration)
+            await pause(duration)
             return .waited
         case .releaseLease: throw .stopped
         }
     }
 
+    /// Waits the whole time, whatever is written meanwhile: only a stop ends it.
+    private func pause(_ duration: Duration) async {
+        let end = Deadline.after(duration)
+        while !isStopping && !end.hasPassed { _ = await wakeup.wait(for: end.remaining) }
+    }
+
+    /// Tells the operator once for each kind of failure, not at every attempt.
+    private func report(_ message: StaticString, _ error: LaneError) {
+        Log.warning(
+            message, ("pack", pack.name), ("lane", store.name.rawValue),
+            ("store", store.storeName), ("error", error.code))
+    }
+
+    private func recovered() {
+        if let error = lastError { report("a lane goes on", error) }
+        lastError = nil
+    }
+
     private func failed(_ error: LaneError) async -> LaneStateMachine.Event {
+        if error.code != lastError?.code { report("a lane cannot go on", error) }
         lastError = error
         page = nil
         prefetched = nil
@@ -187,7 +207,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
             cursor = LaneCursor(done: goal)
             progress()
         }
-        lastError = nil
+        recovered()
     }
 
     private func raiseFence() async throws(LaneError) {
@@ -228,17 +248,21 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
     private func applyPage() async throws(LaneError) {
         guard let page else { return }
         let next = page.cursorAfter(cursor)
+        // A reconciliation draws revisions later than those of pages that were read before it,
+        // and the store's fence then refuses such pages: they are read again.
+        let mustReconcile = !page.resyncs.isEmpty
         async let following: Result<LanePage<Store.Work>?, LaneError> =
-            page.isLast ? .success(nil) : prefetch(next)
+            page.isLast || mustReconcile ? .success(nil) : prefetch(next)
         await probe.pageWasRead(store.name, revision: page.revision)
-        var permit = try await makePermit(revision: page.revision)
+        for entity in page.resyncs.sorted() { try await resync(entity: entity) }
+        let revision = mustReconcile ? try await reader.drawRevision() : page.revision
+        var permit = try await makePermit(revision: revision)
         permit.failureCount = failureCount
-        for entity in page.resyncs.sorted() { try await resync(entity: entity, permit) }
         var poison: [PoisonKey] = []
         for (index, chunk) in page.chunks.enumerated() {
             try permit.check()
             let work: Store.Work
-            if index == 0, let first = page.firstWork {
+            if index == 0, !mustReconcile, let first = page.firstWork {
                 work = first
             } else {
                 work = try await reader.read(chunk)
@@ -279,7 +303,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         }
         cursor = next
         lastWorkAt = monotonicNanoseconds()
-        lastError = nil
+        recovered()
         progress()
     }
 

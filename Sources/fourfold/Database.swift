@@ -49,7 +49,8 @@ struct Database: Sendable {
                     return false
                 }
                 if !hasComplained {
-                    Log.warning("PostgreSQL does not answer yet", ("reason", operatorText(error, client)))
+                    let reason = operatorText(error, client)
+                    Log.warning("PostgreSQL does not answer yet", ("reason", reason))
                     hasComplained = true
                 }
                 try? await loop.sleep(for: .milliseconds(200))
@@ -87,7 +88,8 @@ struct Database: Sendable {
             }
             if !changed.isEmpty {
                 Log.info(
-                    "capture installed", ("pack", name), ("entities", changed.joined(separator: " ")))
+                    "capture installed", ("pack", name),
+                    ("entities", changed.joined(separator: " ")))
             }
             packs.append(pack)
         }

@@ -39,10 +39,8 @@ final class ServiceWorker: @unchecked Sendable {
             let gateway = self.makeGateway()
             let server = HTTPServer(
                 loop: self.loop, configuration: self.plan.server,
-                makeErrorResponse: Gateway.serverErrorResponse
-            ) { request in
-                await gateway.respond(to: request)
-            }
+                makeErrorResponse: Gateway.serverErrorResponse,
+                directHandler: gateway.respondDirectly, handler: gateway.respond)
             self.server = server
             do {
                 _ = try server.listen(on: self.plan.address)

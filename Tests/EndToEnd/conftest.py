@@ -27,7 +27,7 @@ def stores():
     """The URLs of the real stores, and their life and death: stores.kill("redis"), .start(…)."""
     found = Stores.from_environment()
     yield found
-    found.start_all()
+    found.end()
 
 
 @pytest.fixture(scope="session")

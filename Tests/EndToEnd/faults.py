@@ -18,6 +18,7 @@ class FaultProxy:
         self._pairs = set()
         self._half_closed = set()
         self._closed = False
+        self._bytes_left = None
         self._listener = None
         self.port = None
         self._listen()
@@ -48,6 +49,10 @@ class FaultProxy:
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
         self.cut()
+
+    def refuse_after(self, byte_count):
+        """Refuses once this many more bytes have come from the target."""
+        self._bytes_left = byte_count
 
     def accept(self):
         if self._listener is None:
@@ -103,6 +108,11 @@ class FaultProxy:
         try:
             while chunk := source.recv(CHUNK_BYTES):
                 self._flowing.wait()
+                if self._bytes_left is not None and source is pair[1]:
+                    self._bytes_left -= len(chunk)
+                    if self._bytes_left < 0:
+                        self.refuse()
+                        return
                 sink.sendall(chunk)
             self._flowing.wait()
             sink.shutdown(socket.SHUT_WR)

@@ -43,7 +43,9 @@ run_swift_tests() {
         || status=$?
     passed=$(grep -E '^[^ ]+ Test .* passed after' "$log" | grep -cv ' Test run with ') || true
     failed=$(grep -E '^[^ ]+ Test .* failed after' "$log" | grep -cv ' Test run with ') || true
-    if ((status != 0)); then grep -vE '^(. Passing|[^ ]+ Passing )| (started|passed after .*)\.?$' "$log" | tail -n 100 >&2; fi
+    if ((status != 0)); then
+        grep -vE '^[^ ]+ Passing | (started|passed after .*)\.?$' "$log" | tail -n 100 >&2
+    fi
     line=$(grep -E 'Test run with [0-9]+ tests?' "$log" | tail -n 1) || true
     if [[ -z $line ]]; then status=1; else say "    ${line#* }"; fi
     count_part unit "$passed" "$failed" "$status"

@@ -27,6 +27,9 @@ struct EntityTagCondition: Sendable {
         }
     }
 
+    /// Whether there is an `If-None-Match`.
+    var isForReading: Bool { mustNotExist || notMatching != nil }
+
     /// Whether a reader already has this state. Weak comparison, as for `If-None-Match`.
     func isNotModified(_ tag: String) -> Bool {
         mustNotExist || notMatching?.contains(tag) == true

@@ -11,7 +11,7 @@ extension Gateway {
         let document = try context.json()
         let operations = try BatchPlan(pack: pack, limits: limits, owner: context.caller.owner)
             .plan(document.root) { served, isChange throws(Problem) in
-                try requireWritable(served, isChange: isChange)
+                try requireWritable(served, context.caller, isChange: isChange)
             }
         try requireRoom()
         let results = try await runBatch(operations, context)

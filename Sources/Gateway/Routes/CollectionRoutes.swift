@@ -14,13 +14,13 @@ extension Gateway {
         switch context.method {
         case .get, .head: return try await list(context, served)
         case .post:
-            try requireWritable(served, isChange: false)
+            try requireWritable(served, context.caller, isChange: false)
             return try await create(context, served)
         case .patch:
-            try requireWritable(served, isChange: true)
+            try requireWritable(served, context.caller, isChange: true)
             return try await patchMany(context, served)
         case .delete:
-            try requireWritable(served, isChange: true)
+            try requireWritable(served, context.caller, isChange: true)
             return try await deleteMany(context, served)
         case .put, .options, .other:
             throw .methodNotAllowed(allowed: collectionMethods(served))
@@ -74,7 +74,8 @@ extension Gateway {
             let name = pair.split(separator: "=").first
             return name != "cursor" && name != "offset"
         }
-        return request.path + "?" + (kept.map(String.init) + ["cursor=\(cursor)"]).joined(separator: "&")
+        let pairs = kept.map(String.init) + ["cursor=\(cursor)"]
+        return request.path + "?" + pairs.joined(separator: "&")
     }
 
     // MARK: Creates
@@ -87,9 +88,9 @@ extension Gateway {
             context.request.query, entity: served.entity, limits: limits)
         let document = try context.json()
         let preferences = context.preferences
+        let isListed = parsed.columns != nil && !preferences.isMissingDefault
         let check = BodyCheck(
-            entity: served.entity,
-            purpose: parsed.columns != nil && !preferences.isMissingDefault ? .createListed : .create,
+            entity: served.entity, purpose: isListed ? .createListed : .create,
             owner: context.caller.owner, listed: parsed.columns, limits: limits)
         let checked = try check.check(document.root)
         let isPlain =

@@ -15,13 +15,13 @@ extension Gateway {
         switch context.method {
         case .get, .head: return try await getItem(context, served, id: id)
         case .patch:
-            try requireWritable(served, isChange: true, isItem: true)
+            try requireWritable(served, context.caller, isChange: true, isItem: true)
             return try await patchItem(context, served, id: id)
         case .put:
-            try requireWritable(served, isChange: true, isItem: true)
+            try requireWritable(served, context.caller, isChange: true, isItem: true)
             return try await putItem(context, served, id: id)
         case .delete:
-            try requireWritable(served, isChange: true, isItem: true)
+            try requireWritable(served, context.caller, isChange: true, isItem: true)
             return try await deleteItem(context, served, id: id)
         case .post, .options, .other:
             throw .methodNotAllowed(allowed: itemMethods(served))
@@ -31,37 +31,8 @@ extension Gateway {
     private func getItem(
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
-        let condition = try EntityTagCondition(context.request.headers)
-        let query = try itemQuery(context, served, id: id)
-        let result = try await read(query, context, served)
-        guard result.rowCount > 0 else { throw Problem(.notFound) }
-        let tag = result.string(0, 1) ?? ""
-        if condition.isNotModified(tag) {
-            return HTTPResponse(status: 304, headers: ["ETag": "\"\(tag)\""])
-        }
-        var headers = HTTPHeaders.json
-        headers.append("ETag", "\"\(tag)\"")
-        return HTTPResponse(
-            status: 200, headers: headers,
-            body: .foreign(owner: result, bytes: result.bytes(0, 0)))
-    }
-
-    /// The prepared statement, or one for the columns that `select` names.
-    private func itemQuery(
-        _ context: RequestContext, _ served: ServedEntity, id: String
-    ) throws(Problem) -> PlannedQuery {
-        let owner = context.caller.owner
-        guard context.request.rawQuery != nil else {
-            return served.statements.get(key: id, owner: owner)
-        }
-        let parsed = try CollectionQuery.parse(context.request.query, entity: served.entity)
-        guard parsed.isSelectionOnly else {
-            throw Problem(
-                .invalidParameter, "One row takes no parameter but select.",
-                hint: "Filter the collection instead.")
-        }
-        return ReadPlans.get(
-            key: id, selection: parsed.selection, entity: served.entity, owner: owner)
+        let item = try ItemRead(context, served, id: id)
+        return try item.response(try await read(item.query, context, served))
     }
 
     private func patchItem(
@@ -158,7 +129,7 @@ extension Gateway {
     ///
     /// - Parameter isItem: The path is one row's, for `Allow`.
     func requireWritable(
-        _ served: ServedEntity, isChange: Bool, isItem: Bool = false
+        _ served: ServedEntity, _ caller: Caller, isChange: Bool, isItem: Bool = false
     ) throws(Problem) {
         let allowed = isItem ? itemMethods(served) : collectionMethods(served)
         if served.entity.isReadOnly {
@@ -166,6 +137,11 @@ extension Gateway {
         }
         if isChange && served.entity.isAppendOnly {
             throw .methodNotAllowed(.appendOnly, allowed: allowed)
+        }
+        if served.entity.ownerColumn == nil, caller.owner != nil {
+            throw Problem(
+                .forbidden, "Rows of this entity belong to everybody.",
+                hint: "A service may write them, without Fourfold-User.")
         }
     }
 

@@ -1,7 +1,7 @@
 package import Packs
 
 /// A pack with the statements of its entities. Made once, shared by all loops.
-package struct ServedPack: Sendable {
+package final class ServedPack: Sendable {
     package let pack: Pack
     private let entities: [String: ServedEntity]
 
@@ -22,7 +22,7 @@ package struct ServedPack: Sendable {
 }
 
 /// An entity and what is prepared for it.
-struct ServedEntity: Sendable {
+final class ServedEntity: Sendable {
     let entity: Entity
     let pack: String
     let statements: EntityStatements
