@@ -67,7 +67,6 @@ let settingsCatalog: [Setting] = [
         "Least level that is logged."),
 
     // Limits.
-<<<<<<< HEAD
     Setting(
         "FOURFOLD_REQUEST_TIMEOUT", .duration(.milliseconds(10)...(.seconds(300))), default: "5s",
         "Deadline of one request; a client can shorten it by `Request-Timeout`."),
@@ -87,6 +86,9 @@ let settingsCatalog: [Setting] = [
         "FOURFOLD_HEADER_TIMEOUT", .duration(.milliseconds(100)...(.seconds(300))), default: "10s",
         "Time for a whole header section to arrive."),
     Setting(
+        "FOURFOLD_BODY_TIMEOUT", .duration(.milliseconds(100)...(.seconds(600))), default: "30s",
+        "Time for a whole body to arrive after its header section."),
+    Setting(
         "FOURFOLD_IDLE_TIMEOUT", .duration(.seconds(1)...(.seconds(3600))), default: "75s",
         "Time without a request after which a connection is closed."),
     Setting(
@@ -98,19 +100,6 @@ let settingsCatalog: [Setting] = [
     Setting(
         "FOURFOLD_EXCLUSIVE_CONNECTIONS", .integer(1...1_000, unit: "connections"), default: "8",
         "PostgreSQL connections of one loop for lists, search and transactions."),
-=======
-    Setting("FOURFOLD_REQUEST_TIMEOUT", .duration(.milliseconds(10)...(.seconds(300))), default: "5s", "Deadline of one request; a client can shorten it by `Request-Timeout`."),
-    Setting("FOURFOLD_BODY_MAX", .byteCount(1_024...(1 << 30)), default: "1MiB", "Greatest body of a request."),
-    Setting("FOURFOLD_HEADER_MAX", .byteCount(1_024...(1 << 20)), default: "16KiB", "Greatest header section of a request."),
-    Setting("FOURFOLD_TARGET_MAX", .byteCount(256...(1 << 20)), default: "8KiB", "Longest path and query of a request."),
-    Setting("FOURFOLD_CONNECTIONS_MAX", .integer(1...1_000_000, unit: "connections"), default: "20000", "Client connections of one loop."),
-    Setting("FOURFOLD_HEADER_TIMEOUT", .duration(.milliseconds(100)...(.seconds(300))), default: "10s", "Time for a whole header section to arrive."),
-    Setting("FOURFOLD_BODY_TIMEOUT", .duration(.milliseconds(100)...(.seconds(600))), default: "30s", "Time for a whole body to arrive after its header section."),
-    Setting("FOURFOLD_IDLE_TIMEOUT", .duration(.seconds(1)...(.seconds(3600))), default: "75s", "Time without a request after which a connection is closed."),
-    Setting("FOURFOLD_DRAIN_TIMEOUT", .duration(.milliseconds(100)...(.seconds(300))), default: "20s", "Time for running requests to end when the gateway is stopped."),
-    Setting("FOURFOLD_ROWS_MAX", .integer(1...100_000, unit: "rows"), default: "1000", "Greatest `limit` of a list; also the rows of one array or batch."),
-    Setting("FOURFOLD_EXCLUSIVE_CONNECTIONS", .integer(1...1_000, unit: "connections"), default: "8", "PostgreSQL connections of one loop for lists, search and transactions."),
->>>>>>> e2e
 
     // Projection.
     Setting("FOURFOLD_LANES", .flag, default: "on", "Whether this process may lead lanes."),
