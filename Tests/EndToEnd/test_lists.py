@@ -593,6 +593,17 @@ def test_columns(api, query, prefer, expected):
     assert {name: row[name] for name in expected} == expected
 
 
+@pytest.mark.parametrize("prefer", [None, "missing=default", UPSERT, UPSERT + ",missing=default"])
+@pytest.mark.parametrize("is_header", [True, False], ids=["header", "body"])
+def test_columns_that_list_the_key(api, prefer, is_header):
+    user, key = api.user(), str(uuid.uuid4())
+    listed = "concept_id,name" + ("" if is_header else ",user_id")
+    body = [{"concept_id": key, "name": "n"} | ({} if is_header else {"user_id": user})]
+    done(api("POST", f"concepts?columns={listed}", body, prefer=prefer,
+             user=user if is_header else None), 201)
+    assert api.count("concepts", "concept_id = %s AND user_id = %s", [key, user]) == 1
+
+
 @pytest.mark.parametrize("query, code", [
     ("columns=user_id,name,nothing", "unknown_column"), ("columns=user_id", "missing_column")])
 def test_refused_columns(api, query, code):

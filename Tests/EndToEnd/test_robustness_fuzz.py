@@ -2,7 +2,9 @@
 
 import concurrent.futures
 import itertools
+import json
 import os
+import pathlib
 import random
 import time
 from urllib.parse import quote
@@ -13,6 +15,8 @@ import pytest
 from api import problem
 from database_state import OBJECTS
 
+PACK = json.loads(
+    (pathlib.Path(__file__).resolve().parents[2] / "schemas/dots/pack.json").read_text())
 SEED = int(os.environ.get("FOURFOLD_FUZZ_SEED", "20261120"))
 SECONDS = float(os.environ.get("FOURFOLD_FUZZ_SECONDS", "15"))
 REQUESTS_MIN = 2000
@@ -22,10 +26,14 @@ ENTITIES = ["users", "concepts", "memories", "artifacts", "tags", "people", "loc
             "annotations", "reflections", "conversations", "messages", "growth-events",
             "challenge-templates", "challenges", "orb-states", "activity-log", "relationships",
             "cards", "graph-connections", "sessions", "nothing"]
-COLUMNS = ["user_id", "name", "concept_id", "attributes", "created_at", "status", "title",
-           "media_urls", "people", "latitude", "type", "from_id", "to_id", "password_hash", "email",
-           "preferences", "is_active", "delta", "entity_id", "oid", "ctid", "xmax", "*", "",
-           "attributes->a", "attributes->>a", "media_urls->0", "name->a", "\"name\"", "fourfold.x"]
+# Beside those of the entity.
+COLUMNS = ["user_id", "name", "password_hash", "oid", "ctid", "xmax", "*", "", "name->a", "\"name\"",
+           "fourfold.x", "attributes->a", "attributes->>a"]
+FITTING = {
+    "uuid": ["00000000-0000-4000-8000-000000000000"], "boolean": [True], "integer": [7, -1],
+    "double precision": [0.5, 1, "NaN"], "jsonb": [{"a": [1]}, [], None, "x", 1.5],
+    "text[]": [["a", "b"], []], "jsonb[]": [[{"a": 1}], []],
+    "timestamp with time zone": ["2026-01-01", "infinity", "now"]}
 OPERATORS = ["eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "match", "imatch", "in", "is",
              "isdistinct", "fts", "plfts", "phfts", "wfts", "cs", "cd", "ov", "sl", "sr", "nxr",
              "nxl", "adj", "not.eq", "not.in", "not.is", "eq(any)", "like(all)", "not.not.eq", "x"]
@@ -45,8 +53,32 @@ ACCEPTS = ["application/json", "application/vnd.pgrst.object+json", "text/csv", 
 class Fuzz:
     """Random requests; each follows from the seed and its number alone."""
 
-    def __init__(self, seed, users):
+    def __init__(self, seed, users, columns):
         self.random, self.users = random.Random(seed), users
+        self.columns, self.entity = columns, None
+
+    def column(self):
+        """A column of the entity, most of the time; a path into it, now and then."""
+        known = self.columns.get(self.entity)
+        if not known or self.random.random() < 0.05:
+            return self.random.choice(COLUMNS)
+        name = self.random.choice(list(known))
+        return name + self.random.choices(["", "->a", "->>a", "->0", "->a->>b"],
+                                          [20, 1, 1, 1, 1])[0]
+
+    def fitting(self, name):
+        """A value for a column, most of the time one of its type."""
+        type_name = self.columns.get(self.entity, {}).get(name)
+        if name == "user_id" and self.random.random() < 0.9:
+            return self.random.choice(self.users)
+        if type_name is None or self.random.random() < 0.15:
+            return self.value()
+        return self.random.choice(FITTING.get(type_name) or [self.piece()])
+
+    def text(self, column):
+        """A filter value."""
+        value = self.fitting(column.split("-")[0])
+        return value if isinstance(value, str) else json.dumps(value)
 
     def one(self, *choices):
         return self.random.choice(choices)
@@ -66,11 +98,11 @@ class Fuzz:
                 "bool": lambda: True, "user": lambda: self.random.choice(self.users)}[kind]()
 
     def row(self):
-        columns = self.random.sample(COLUMNS, self.random.randrange(6))
-        row = {column: self.value() for column in columns}
-        if self.random.random() < 0.7:
-            row |= {"user_id": self.random.choice(self.users), "name": self.piece()}
-        return row
+        known = list(self.columns.get(self.entity, {})) or COLUMNS
+        names = self.random.sample(known, self.random.randrange(len(known) + 1))
+        if self.random.random() < 0.1:
+            names.append(self.random.choice(COLUMNS))
+        return {name: self.fitting(name) for name in names}
 
     def body(self):
         kind = self.random.random()
@@ -81,58 +113,84 @@ class Fuzz:
         return self.value()
 
     def batch(self):
-        return {"operations": [
-            {"op": self.one("create", "update", "put", "delete", "x"),
-             "entity": self.random.choice(ENTITIES), "id": self.value(), "value": self.row(),
-             "if_match": self.value()} for _ in range(self.random.randrange(4))]}
+        operations = []
+        for _ in range(self.random.randrange(4)):
+            self.entity = self.random.choice(ENTITIES)
+            operation = {"op": self.one("create", "create", "update", "put", "delete", "x"),
+                         "entity": self.entity, "value": self.row()}
+            if self.random.random() < 0.5:
+                operation["id"] = self.one(self.random.choice(self.users), self.value())
+            if self.random.random() < 0.1:
+                operation["if_match"] = self.value()
+            operations.append(operation)
+        return {"operations": operations}
 
     def condition(self, nested=0):
         if nested < 3 and self.random.random() < 0.15:
             inner = ",".join(self.condition(nested + 1) for _ in range(self.random.randrange(1, 4)))
             return f"{self.one('', 'not.')}{self.one('and', 'or')}({inner})"
-        return ".".join([self.random.choice(COLUMNS), self.random.choice(OPERATORS), self.piece()])
+        column = self.column()
+        return ".".join([column, self.random.choice(OPERATORS), self.text(column)])
 
     def parameter(self):
         kind = self.random.random()
         if kind < 0.4:
-            return self.random.choice(COLUMNS), (
-                f"{self.random.choice(OPERATORS)}.{self.piece()}")
+            column = self.column()
+            return column, f"{self.random.choice(OPERATORS)}.{self.text(column)}"
         if kind < 0.55:
             inner = ",".join(self.condition() for _ in range(self.random.randrange(1, 4)))
             return self.one("or", "and", "not.or", "not.and"), f"({inner})"
         if kind < 0.65:
-            names = [self.random.choice(COLUMNS) + self.one("", "", "::text", "::int", ":a", "(a)")
+            names = [self.column() + self.random.choices(["", "::text", "::int", ":a", "(a)"],
+                                                         [20, 4, 1, 1, 1])[0]
                      for _ in range(self.random.randrange(1, 4))]
             return "select", ",".join(names)
         if kind < 0.75:
-            names = [self.random.choice(COLUMNS) + self.one("", ".desc", ".asc.nullslast", ".x")
+            names = [self.column() + self.one("", "", ".desc", ".asc.nullslast", ".desc.x")
                      for _ in range(self.random.randrange(1, 3))]
             return "order", ",".join(names)
-        name = self.one("limit", "offset", "cursor", "columns", "on_conflict", "token", "select",
-                        self.piece())
-        return name, self.one("1", "0", "5", "name", "user_id,name", self.piece())
+        if kind < 0.9:
+            return self.one("limit", "offset"), self.one("0", "1", "5", "100", self.piece())
+        known = list(self.columns.get(self.entity) or COLUMNS)
+        name = self.one("cursor", "columns", "columns", "on_conflict", "token", self.piece())
+        listed = ",".join(self.random.sample(known, self.random.randrange(1, len(known) + 1)))
+        return name, self.one(listed, listed, "user_id,name", self.column(), self.piece())
 
     def request(self):
         method = self.random.choices(
             ["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"], [8, 5, 3, 2, 2, 1, 1])[0]
-        path = f"/v1/{self.one('dots', 'dots', 'dots', 'dots', quote(self.piece(), safe=''))}/"
+        is_dots = self.random.random() < 0.98
+        path = f"/v1/{'dots' if is_dots else quote(self.piece(), safe='')}/"
         if self.random.random() < 0.1:
             path, body = path + "batch", self.batch()
         else:
-            path, body = path + self.random.choice(ENTITIES), self.body()
-            if self.random.random() < 0.4:
+            self.entity = self.random.choice(ENTITIES)
+            path, body = path + self.entity, self.body()
+            is_item = method == "PUT" or (method != "POST" and self.random.random() < 0.3)
+            if is_item or self.random.random() < 0.02:
                 key = self.one(self.random.choice(self.users), self.piece())
                 path += "/" + quote(key, safe="")
-        pairs = [self.parameter() for _ in range(self.random.choice([0, 0, 1, 1, 2, 3]))]
+        pairs = [self.parameter() for _ in range(self.random.choice([0, 1, 1, 1, 2, 3]))]
         query = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
         headers = {"Prefer": ", ".join(self.random.sample(PREFERENCES, self.random.randrange(3)))}
-        if self.random.random() < 0.4:
+        if self.random.random() < 0.6:
             headers["Fourfold-User"] = self.random.choice(self.users)
-        if self.random.random() < 0.2:
-            headers["Accept"] = self.random.choice(ACCEPTS)
         if self.random.random() < 0.1:
+            headers["Accept"] = self.random.choice(ACCEPTS)
+        if self.random.random() < 0.05:
             headers[self.one("If-Match", "If-None-Match")] = self.one("*", '"1"', "x", 'W/"a", "b"')
         return method, f"{path}?{query}" if query else path, headers, body
+
+
+def columns_of(api):
+    """The columns of each entity of the pack with their types."""
+    found = {}
+    for path, entity in PACK["entities"].items():
+        table = entity.get("table") or entity.get("view") or path.replace("-", "_")
+        found[path] = {row["name"]: row["type"] for row in api.sql("""
+            SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_attribute
+            WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum""", [f"dots.{table}"])}
+    return found
 
 
 @pytest.fixture
@@ -144,6 +202,7 @@ def test_random_requests(api, users):
     objects = api.one(OBJECTS)
     hashes = api.one("SELECT md5(string_agg(username || password_hash, '' ORDER BY username))"
                      " FROM dots.users WHERE user_id <> ALL(%s::uuid[])", [users])
+    columns = columns_of(api)
     end = time.monotonic() + SECONDS
     numbers = itertools.count()
     halves = []
@@ -153,7 +212,8 @@ def test_random_requests(api, users):
         with httpx.Client(base_url=api.gateway.url, timeout=30) as client:
             while time.monotonic() < end:
                 number = next(numbers)
-                method, target, headers, body = Fuzz(SEED * 1_000_003 + number, users).request()
+                method, target, headers, body = Fuzz(
+                    SEED * 1_000_003 + number, users, columns).request()
                 has_body = method in ("POST", "PATCH", "PUT")
                 answer = client.request(method, target, headers=headers,
                                         **({"json": body} if has_body else {}))
