@@ -18,7 +18,7 @@ RUN swift build --configuration release --product fourfold --static-swift-stdlib
 FROM ${BASE_IMAGE}
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-        ca-certificates curl libuv1t64 libllhttp9.2 libpq5 libhiredis1.1.0 libcurl4t64 libyyjson0 libssl3t64 \
+        ca-certificates curl libuv1t64 libllhttp9.2 libpq5 libhiredis1.1.0 libcurl4t64 libyyjson0 libssl3t64 libstdc++6 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin fourfold
 COPY --from=build /usr/local/bin/fourfold /usr/local/bin/fourfold

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import statistics
 import sys
 
 import psycopg
@@ -14,7 +15,8 @@ sys.path.insert(0, str(ROOT / "Tests" / "EndToEnd"))
 from gateway import Gateway, new_database  # noqa: E402
 from stores import Cypher, Stores, Weaviate  # noqa: E402
 
-SECONDS = int(os.environ.get("FOURFOLD_BENCH_SECONDS", "10"))
+SECONDS = int(os.environ.get("FOURFOLD_BENCH_SECONDS", "3"))
+ROUNDS = int(os.environ.get("FOURFOLD_BENCH_ROUNDS", "5"))
 OWNER = "a0000000-0000-4000-8000-00000000be7c"
 
 
@@ -58,12 +60,15 @@ class Bench:
             return cursor.fetchall() if cursor.description else []
 
     def admin_sql(self, statement):
+        """Runs it as the superuser; the first value of its answer, if it has one."""
         with psycopg.connect(self.stores.admin_database_url, autocommit=True) as link:
-            link.execute(statement)
+            cursor = link.execute(statement)
+            return cursor.fetchone()[0] if cursor.description else None
 
     def add_owner(self):
-        self.sql("INSERT INTO dots.users (user_id, username, email, password_hash) "
-                 "VALUES (%s, 'bench', 'bench@example.org', '!') ON CONFLICT DO NOTHING", [OWNER])
+        self.sql("INSERT INTO dots.users (user_id, username, email, password_hash, region) "
+                 "VALUES (%s, 'bench', 'bench@example.org', '!', 'eu') ON CONFLICT DO NOTHING",
+                 [OWNER])
 
     def add_concepts(self, count, first=1):
         """Concepts whose ids are the numbers from `first` on, padded to a UUID."""
@@ -79,11 +84,32 @@ class Bench:
         """One line: the figure, what it is compared with, and whether the target is met."""
         figure = value / base if base else value
         reached = figure >= target if higher else figure <= target
-        self.miss_count += not reached
         compared = f" ({value:,.1f} to {base:,.1f} {unit})" if base else f" {unit}"
         shown = f"{figure:.2f}x" if base else f"{figure:,.2f}"
         bound = f"{'at least' if higher else 'at most'} {target:g}{'x' if base else ''}"
-        print(f"{'ok  ' if reached else 'MISS'} {what}: {shown}{compared}; {bound}", flush=True)
+        self._line(what, reached, shown, compared, bound)
+
+    def _line(self, what, reached, figure, compared, bound):
+        self.miss_count += not reached
+        print(f"{'ok  ' if reached else 'MISS'} {what}: {figure}{compared}; {bound}", flush=True)
+
+    def compare(self, what, unit, target, ours, theirs):
+        """Loads both sides in turn and reports the median of the ratios of the pairs.
+
+        The first pair only warms both up.
+        """
+        pairs = [(ours(), theirs()) for _ in range(ROUNDS + 1)][1:]
+        ratios = sorted(own / base for own, base in pairs)
+        ratio = self.median(ratios)
+        self._line(what, ratio >= target, f"{ratio:.2f}x",
+                   f" ({self.median(own for own, _ in pairs):,.0f} to "
+                   f"{self.median(base for _, base in pairs):,.0f} {unit}; "
+                   f"{ratios[0]:.2f} to {ratios[-1]:.2f} in {ROUNDS} rounds)",
+                   f"at least {target:g}x")
+
+    @staticmethod
+    def median(values):
+        return statistics.median(values)
 
     def note(self, text):
         print(f"     {text}", flush=True)

@@ -7,7 +7,7 @@ import threading
 import time
 
 from bench import OWNER, Cypher
-from requests_per_second import GET_LUA, ROW_COUNT, wrk
+from load import GET_LUA, ROW_COUNT, wrk
 
 MEGABYTE = 1_000_000
 EXPORT_NODES = 100_000
@@ -29,7 +29,7 @@ def memory(bench):
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    wrk(bench, gateway.url, GET_LUA % (7, ROW_COUNT))
+    wrk(bench, gateway.url, GET_LUA)
     over.set()
     watcher.join()
     bench.report("resident memory, idle", idle / MEGABYTE, "MB", 25, higher=False)

@@ -8,12 +8,16 @@ import time
 
 import psycopg.conninfo
 
+from bench import SECONDS
+from load import CONNECTIONS
+
 PGBENCH = "/usr/lib/postgresql/17/bin/pgbench"
 
 
 def learn(bench, request):
     """Does `request` once with the statement log on; returns [(sql, parameters)] in order."""
-    folder = pathlib.Path(bench.stores.run_dir) / "statements"
+    folder = pathlib.Path(bench.admin_sql("SHOW data_directory"),
+                          bench.admin_sql("SHOW log_directory"))
     sizes = {path: path.stat().st_size for path in folder.glob("*.json")}
     bench.admin_sql("ALTER SYSTEM SET log_statement = 'all'")
     bench.admin_sql("SELECT pg_reload_conf()")
@@ -62,14 +66,14 @@ def script(sql, values, replaced, prelude=""):
     return f"{prelude}{' '.join(text.split())};\n", variables
 
 
-def transactions_per_second(bench, text, variables, seconds, clients=64):
+def transactions_per_second(bench, text, variables):
     """pgbench -M prepared over the socket; one thread, as the measure says."""
     path = pathlib.Path(bench.stores.run_dir) / "pgbench.sql"
     path.write_text(text)
     parts = psycopg.conninfo.conninfo_to_dict(bench.database_url)
     flags = [word for name, value in variables.items() for word in ("-D", f"{name}={value}")]
     done = subprocess.run(
-        [PGBENCH, "-n", "-M", "prepared", "-c", str(clients), "-j", "1", "-T", str(seconds),
+        [PGBENCH, "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", "1", "-T", str(SECONDS),
          *flags, "-f", path, "-h", parts["host"], "-p", parts["port"], "-U", parts["user"],
          parts["dbname"]], capture_output=True, text=True)
     assert done.returncode == 0 and "tps = " in done.stdout, done.stdout + done.stderr

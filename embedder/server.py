@@ -2,6 +2,7 @@
 
 import argparse
 import base64
+import concurrent.futures
 import http.server
 import json
 import signal
@@ -11,7 +12,7 @@ from model import Model
 
 BODY_BYTES_MAX = 4 * 1024 * 1024
 INPUT_COUNT_MAX = 512
-BATCH_TEXTS_MAX = 32  # Texts padded to one length together; more costs memory, not time.
+BATCH_TEXTS_MAX = 8  # Bounds how long a small request waits behind a large one.
 READ_SECONDS_MAX = 30
 
 
@@ -48,7 +49,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = READ_SECONDS_MAX
     model = None
-    one_at_a_time = threading.Lock()
+    # One batch at a time, in the order in which they came: a lock would let a large request take
+    # its next turn before one that waits.
+    worker = concurrent.futures.ThreadPoolExecutor(max_workers=1)
 
     def do_GET(self):
         if self.path == "/health":
@@ -76,15 +79,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(200, self.embed(texts, encoding_format))
 
     def embed(self, texts, encoding_format):
-        data, token_count = [], 0
+        # Texts of like length together, because a batch is padded to its longest.
+        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+        data, token_count = [None] * len(texts), 0
         for start in range(0, len(texts), BATCH_TEXTS_MAX):
-            with self.one_at_a_time:
-                vectors, tokens = self.model.embed(texts[start:start + BATCH_TEXTS_MAX])
+            indexes = order[start:start + BATCH_TEXTS_MAX]
+            batch = self.worker.submit(self.model.embed, [texts[index] for index in indexes])
+            vectors, tokens = batch.result()
             token_count += tokens
-            for vector in vectors:
+            for index, vector in zip(indexes, vectors, strict=True):
                 value = (vector.tolist() if encoding_format == "float"
                          else base64.b64encode(vector.astype("<f4").tobytes()).decode())
-                data.append({"object": "embedding", "index": len(data), "embedding": value})
+                data[index] = {"object": "embedding", "index": index, "embedding": value}
         return {"object": "list", "data": data, "model": self.model.name,
                 "usage": {"prompt_tokens": token_count, "total_tokens": token_count}}
 

@@ -5,6 +5,9 @@ extension HTTPConnection {
     /// Parts that one write gathers.
     static let writePartCountMax = 3
 
+    /// A body up to this is copied behind its head.
+    private static let copiedByteCountMax = 4_096
+
     private static var nothing: UnsafeRawBufferPointer { .init(start: nil, count: 0) }
 
     var writeQueueByteCount: Int {
@@ -62,7 +65,13 @@ extension HTTPConnection {
             status: response.status, headers: response.headers, framing: framing,
             persistence: keepAlive ? (isVersion11 ? .implied : .keepAlive) : .close,
             second: server.loop.nowMilliseconds / 1000)
-        writer.bytes.withUnsafeBytes { write($0, body) }
+        if body.count <= HTTPConnection.copiedByteCountMax {
+            // One buffer is cheaper for the kernel than a vector of two.
+            writer.append(body)
+            writer.bytes.withUnsafeBytes { write($0) }
+        } else {
+            writer.bytes.withUnsafeBytes { write($0, body) }
+        }
     }
 
     // MARK: Streams
@@ -119,25 +128,22 @@ extension HTTPConnection {
     ) {
         guard phase != .closed else { return }
         let vector = server.writeVector
-        var partCount = 0
-        var byteCount = 0
-        func add(_ part: UnsafeRawBufferPointer) {
-            guard let base = part.baseAddress, !part.isEmpty else { return }
-            let memory = UnsafeMutableRawPointer(mutating: base)
-            vector[partCount] = uv_buf_t(
-                base: memory.assumingMemoryBound(to: CChar.self), len: part.count)
-            partCount += 1
-            byteCount += part.count
-        }
-        add(first)
-        add(second)
-        add(third)
+        vector[0] = HTTPConnection.buffer(first)
+        vector[1] = HTTPConnection.buffer(second)
+        vector[2] = HTTPConnection.buffer(third)
+        let partCount = third.isEmpty ? (second.isEmpty ? 1 : 2) : 3
+        let byteCount = first.count + second.count + third.count
         let status = uv_try_write(handle, vector, CUnsignedInt(partCount))
         guard status >= 0 || status == UV_EAGAIN.rawValue else { return close() }
         let sentByteCount = max(0, Int(status))
         if sentByteCount < byteCount {
             queue(vector, partCount, skip: sentByteCount, byteCount: byteCount - sentByteCount)
         }
+    }
+
+    private static func buffer(_ part: UnsafeRawBufferPointer) -> uv_buf_t {
+        let base = UnsafeMutableRawPointer(mutating: part.baseAddress)
+        return uv_buf_t(base: base?.assumingMemoryBound(to: CChar.self), len: part.count)
     }
 
     private func queue(
@@ -149,7 +155,7 @@ extension HTTPConnection {
         let copy = memory + requestByteCount
         var offset = 0
         var rest = skip
-        for part in UnsafeBufferPointer(start: vector, count: partCount) {
+        for part in UnsafeBufferPointer(start: vector, count: partCount) where part.len > 0 {
             let skipped = min(rest, part.len)
             rest -= skipped
             copy.advanced(by: offset).copyMemory(

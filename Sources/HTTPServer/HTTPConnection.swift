@@ -42,6 +42,7 @@ final class HTTPConnection: @unchecked Sendable {
     private var body: [UInt8] = []
     private var countedBodyByteCount = 0
     private var task: Task<Void, Never>?
+    private var isStarting = false
     private var queuedByteCountSeen = 0
     private var writeDeadline = UInt64.max
     private var knownPeerAddress: String?
@@ -189,11 +190,31 @@ final class HTTPConnection: @unchecked Sendable {
         phase = .running
         deadline = isInputEnded ? after(server.configuration.halfCloseGrace) : .max
         server.requestCount += 1
-        task = server.loop.spawn { await self.run() }
+        if body.isEmpty, let directHandler = server.directHandler, answersDirectly(directHandler) {
+            return
+        }
+        task = server.loop.spawn { [self] in
+            answer(await server.handler(makeRequest()))
+        }
     }
 
-    private func run() async {
-        let response = await server.handler(makeRequest())
+    private func answersDirectly(_ handler: HTTPServer.DirectHandler) -> Bool {
+        isStarting = true
+        defer { isStarting = false }
+        return handler(makeRequest(), HTTPReply(connection: self))
+    }
+
+    /// Not from within the start of the request: a client that sends many requests ahead would
+    /// make that a deep recursion.
+    func reply(_ response: HTTPResponse) {
+        if isStarting {
+            task = server.loop.spawn { [self] in answer(response) }
+        } else {
+            answer(response)
+        }
+    }
+
+    private func answer(_ response: HTTPResponse) {
         preconditionOnLoop()
         task = nil
         uncountBody()

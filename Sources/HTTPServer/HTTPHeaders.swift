@@ -26,6 +26,18 @@ package struct HTTPHeaders: Sendable, Equatable, ExpressibleByDictionaryLiteral 
         bytes.append(UInt8(ascii: "\n"))
     }
 
+    /// Adds a line whose value is `bytes` in double quotes, as an entity tag is written.
+    package mutating func append(_ name: StaticString, quoted value: UnsafeRawBufferPointer) {
+        bytes.reserveCapacity(bytes.count + name.utf8CodeUnitCount + value.count + 6)
+        name.withUTF8Buffer { bytes.append(contentsOf: $0) }
+        bytes.append(contentsOf: HTTPHeaders.quoteBegins)
+        for byte in value { bytes.append(byte < 0x20 || byte == 0x7f ? UInt8(ascii: " ") : byte) }
+        bytes.append(contentsOf: HTTPHeaders.quoteEnds)
+    }
+
+    private static let quoteBegins = Array(": \"".utf8)
+    private static let quoteEnds = Array("\"\r\n".utf8)
+
     /// The value of the first line called `name`, in any case.
     package subscript(_ name: String) -> String? {
         for line in bytes.split(separator: UInt8(ascii: "\n")) {

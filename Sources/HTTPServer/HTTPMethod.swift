@@ -12,6 +12,9 @@ package enum HTTPMethod: String, Sendable {
     /// A method the parser knows and nobody here serves (WebDAV, TRACE); CONNECT never gets here.
     case other = "OTHER"
 
+    /// GET, or HEAD, which is answered like it but for the body.
+    package var isRead: Bool { self == .get || self == .head }
+
     init(llhttp number: UInt8) {
         self =
             switch UInt32(number) {

@@ -32,16 +32,18 @@ package struct HTTPRequest: Sendable {
         let range = head.target.path
         guard range.count > 1 else { return [] }
         var segments: [String] = []
+        segments.reserveCapacity(HTTPRequest.segmentCountExpected)
         var start = range.lowerBound + 1
-        for index in start...range.upperBound {
-            guard index == range.upperBound || head.bytes[index] == UInt8(ascii: "/") else {
-                continue
-            }
+        let bytes = head.bytes
+        for index in start..<range.upperBound where bytes[index] == UInt8(ascii: "/") {
             segments.append(segment(start..<index))
             start = index + 1
         }
+        segments.append(segment(start..<range.upperBound))
         return segments
     }
+
+    private static let segmentCountExpected = 6
 
     /// Numeric address of the client without its port; nil on a Unix socket or once it has left.
     /// Asked of the kernel on first use. On the loop only.

@@ -53,6 +53,9 @@ final class HTTPResponseHeadWriter {
         append("\r\n")
     }
 
+    /// Adds a body behind the head.
+    func append(_ body: UnsafeRawBufferPointer) { bytes.append(contentsOf: body) }
+
     private func append(_ text: StaticString) {
         text.withUTF8Buffer { bytes.append(contentsOf: $0) }
     }

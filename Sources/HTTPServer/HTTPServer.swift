@@ -13,6 +13,10 @@ package import Runtime
 /// process ignores SIGPIPE from then on.
 package final class HTTPServer: @unchecked Sendable {
     package typealias Handler = @Sendable (HTTPRequest) async -> HTTPResponse
+    /// Takes a request without a body and answers it through the reply, or returns false at once to
+    /// leave it to the ``Handler``. For the most frequent short requests: a task for each costs a
+    /// third of the instructions of a request.
+    package typealias DirectHandler = (HTTPRequest, HTTPReply) -> Bool
     package typealias ErrorResponse = @Sendable (HTTPServerError) -> HTTPResponse
 
     private static let readBufferByteCount = 64 * 1024
@@ -30,6 +34,7 @@ package final class HTTPServer: @unchecked Sendable {
     package internal(set) var streamCount = 0
 
     let handler: Handler
+    let directHandler: DirectHandler?
     let makeErrorResponse: ErrorResponse
     let limits: HTTPRequestLimits
     let headPool = HTTPRequestHeadPool()
@@ -48,17 +53,19 @@ package final class HTTPServer: @unchecked Sendable {
 
     /// - Parameters:
     ///   - makeErrorResponse: Answers for errors the server finds itself; plain text by default.
+    ///   - directHandler: Asked first; on the loop.
     ///   - handler: Runs on the loop, in a task of its own for each request.
     package init(
         loop: EventLoop, configuration: HTTPServerConfiguration = .init(),
         makeErrorResponse: @escaping ErrorResponse = HTTPServer.plainErrorResponse,
-        handler: @escaping Handler
+        directHandler: DirectHandler? = nil, handler: @escaping Handler
     ) {
         loop.preconditionOnLoop()
         signal(SIGPIPE, SIG_IGN)
         self.loop = loop
         self.configuration = configuration
         self.handler = handler
+        self.directHandler = directHandler
         self.makeErrorResponse = makeErrorResponse
         limits = configuration.requestLimits
         readBuffer = .allocate(byteCount: HTTPServer.readBufferByteCount, alignment: 16)

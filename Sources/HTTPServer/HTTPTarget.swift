@@ -18,6 +18,9 @@ package struct HTTPTarget: Sendable, Equatable {
         for index in start..<target.count {
             let byte = target[index]
             switch byte {
+            // The most frequent first.
+            case UInt8(ascii: "@")...UInt8(ascii: "~"), UInt8(ascii: "&")...UInt8(ascii: ">"):
+                continue
             case UInt8(ascii: "?"):
                 if question == nil { question = index }
             case UInt8(ascii: "%"), 0x80...:

@@ -59,7 +59,9 @@ package final class JSONDocument: @unchecked Sendable {
         return try result.get()
     }
 
-    package static func parse(_ text: String, depthMax: Int = 64) throws(JSONError) -> JSONDocument {
+    package static func parse(
+        _ text: String, depthMax: Int = 64
+    ) throws(JSONError) -> JSONDocument {
         try parse(Array(text.utf8), depthMax: depthMax)
     }
 }
@@ -80,7 +82,8 @@ private struct JSONScan {
             if isInString {
                 if byte == UInt8(ascii: "\\") {
                     if index + 5 < bytes.count, bytes[index + 1] == UInt8(ascii: "u"),
-                        bytes[index + 2] == UInt8(ascii: "0"), bytes[index + 3] == UInt8(ascii: "0"),
+                        bytes[index + 2] == UInt8(ascii: "0"),
+                        bytes[index + 3] == UInt8(ascii: "0"),
                         bytes[index + 4] == UInt8(ascii: "0"), bytes[index + 5] == UInt8(ascii: "0")
                     {
                         mayContainNUL = true

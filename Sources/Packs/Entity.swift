@@ -13,6 +13,8 @@ package struct Entity: Sendable {
     package var ownerColumn: String?
     /// Sets of columns that are unique together, the key's among them; for upserts.
     package var uniqueKeys: [[String]]
+    /// The columns of each constraint and unique index, by its name, for errors.
+    package var constraintColumns: [String: [String]]
     /// A view, or a table the pack does not let callers write.
     package var isReadOnly: Bool
     /// Rows are created and never changed.
@@ -22,7 +24,8 @@ package struct Entity: Sendable {
 
     package init(
         path: String, schema: String, relation: String, columns: [Column], keyColumn: String,
-        ownerColumn: String?, uniqueKeys: [[String]] = [], isReadOnly: Bool = false,
+        ownerColumn: String?, uniqueKeys: [[String]] = [],
+        constraintColumns: [String: [String]] = [:], isReadOnly: Bool = false,
         isAppendOnly: Bool = false, comment: String? = nil
     ) {
         self.path = path
@@ -32,6 +35,7 @@ package struct Entity: Sendable {
         self.keyColumn = keyColumn
         self.ownerColumn = ownerColumn
         self.uniqueKeys = uniqueKeys
+        self.constraintColumns = constraintColumns
         self.isReadOnly = isReadOnly
         self.isAppendOnly = isAppendOnly
         self.comment = comment
@@ -61,6 +65,8 @@ package struct Column: Sendable {
     package var isNotNull: Bool
     /// The default as an SQL expression; nil where there is none.
     package var defaultExpression: String?
+    /// A trigger sees the row before its constraints do, so that a new row may leave it out.
+    package var isFilledByTrigger: Bool
     /// `GENERATED ALWAYS`: callers cannot write it.
     package var isGenerated: Bool
     /// The pack never shows it (`password_hash`).
@@ -71,7 +77,7 @@ package struct Column: Sendable {
 
     package init(
         name: String, type: String, baseType: String, isArray: Bool = false, isNotNull: Bool = false,
-        defaultExpression: String? = nil, isGenerated: Bool = false, isWriteOnly: Bool = false,
+        defaultExpression: String? = nil, isFilledByTrigger: Bool = false, isGenerated: Bool = false, isWriteOnly: Bool = false,
         isIndexed: Bool = false, comment: String? = nil
     ) {
         self.name = name
@@ -80,6 +86,7 @@ package struct Column: Sendable {
         self.isArray = isArray
         self.isNotNull = isNotNull
         self.defaultExpression = defaultExpression
+        self.isFilledByTrigger = isFilledByTrigger
         self.isGenerated = isGenerated
         self.isWriteOnly = isWriteOnly
         self.isIndexed = isIndexed

@@ -20,7 +20,8 @@ package struct Pack: Sendable {
     package var document: [UInt8]
 
     package init(
-        name: String, title: String, entities: [Entity], ownerPath: String?, ownerColumn: String? = nil,
+        name: String, title: String, entities: [Entity], ownerPath: String?,
+        ownerColumn: String? = nil,
         graph: GraphProjection?, vectors: VectorProjection?, dirtyRules: [DirtyRule],
         export: ConnectionsExportRule?, cypher: [String], document: [UInt8]
     ) {
@@ -96,7 +97,7 @@ package struct PointProperty: Sendable {
 package struct EdgeSet: Sendable {
     package var name: String
     package var view: String
-    /// The entity whose keys are the anchors: a changed row of it makes its edges of this set dirty.
+    /// The entity whose keys are the anchors: a changed row makes its edges of this set dirty.
     package var anchorPath: String
     /// The relationship types that the view can give; no others reach the graph.
     package var types: [String]

@@ -80,7 +80,7 @@ package struct PackCompiler: Sendable {
         _ manifest: PackManifest, _ document: JSONDocument, _ catalog: Catalog,
         _ connection: PostgresConnection
     ) async throws(PostgresError) -> ([Entity], [PackProblem]) {
-        let body = Parameter.bytes(document.root.serialized())
+        let body = Parameter.bytes(documentText(manifest, document))
         let file = files.manifestFile(manifest.name)
         let found = try await connection.query(PackCompiler.problemsStatement, [body])
         let problems = (0..<found.rowCount).map { row in
@@ -94,7 +94,8 @@ package struct PackCompiler: Sendable {
             guard let path = rows.string(row, 0), let table = rows.string(row, 1),
                 let relation = catalog.relations[table]
             else { continue }
-            let writeOnly = Set((rows.string(row, 6) ?? "").split(separator: "\u{1}").map(String.init))
+            let names = (rows.string(row, 6) ?? "").split(separator: "\u{1}")
+            let writeOnly = Set(names.map(String.init))
             var columns = relation.columns
             for index in columns.indices where writeOnly.contains(columns[index].name) {
                 columns[index].isWriteOnly = true
@@ -102,7 +103,8 @@ package struct PackCompiler: Sendable {
             entities[path] = Entity(
                 path: path, schema: manifest.schema, relation: table, columns: columns,
                 keyColumn: rows.string(row, 2) ?? "", ownerColumn: rows.string(row, 3),
-                uniqueKeys: relation.uniqueKeys, isReadOnly: rows.bool(row, 4) ?? false,
+                uniqueKeys: relation.uniqueKeys, constraintColumns: relation.constraintColumns,
+                isReadOnly: rows.bool(row, 4) ?? false,
                 isAppendOnly: rows.bool(row, 5) ?? false, comment: relation.comment)
         }
         let routed = manifest.entities.filter(\.isRouted).compactMap { entities[$0.path] }
@@ -119,7 +121,16 @@ package struct PackCompiler: Sendable {
             vectors: classes.isEmpty ? nil : VectorProjection(classes: classes),
             dirtyRules: manifest.dirtyRules, export: manifest.export,
             cypher: try files.cypherScripts(manifest.name).flatMap { cypherStatements($0.text) },
-            document: document.root.serialized())
+            document: documentText(manifest, document))
+    }
+
+    /// The document as the engine's SQL takes it: with the schema, which the file may leave out.
+    private func documentText(_ manifest: PackManifest, _ document: JSONDocument) -> [UInt8] {
+        let text = document.root.serialized()
+        if document.root["schema"] != nil { return text }
+        var writer = JSONWriter()
+        writer.string(manifest.schema)
+        return Array("{\"schema\":".utf8) + writer.bytes + Array(",".utf8) + Array(text.dropFirst())
     }
 
     /// Each vector class of the manifest has a file and each file a class.

@@ -1,6 +1,6 @@
 internal import JSON
 
-/// `pack.json`, read strictly; what it leaves to PostgreSQL's catalog is filled in by ``PackCompiler``.
+/// `pack.json`, read strictly; ``PackCompiler`` adds what it leaves to PostgreSQL's catalog.
 struct PackManifest {
     struct NamedEntity {
         var path: String
@@ -33,6 +33,9 @@ struct PackManifest {
         name = reader.required(root["name"], "name")
         title = reader.string(root["title"], "title") ?? name
         schema = reader.string(root["schema"], "schema") ?? name
+        if schema != name {
+            reader.complain("schema", "it differs from the name", "Leave it out.")
+        }
         readOwner(root["owner"], &reader)
         readEntities(root["entities"], &reader)
         readGraph(root["graph"], &reader)

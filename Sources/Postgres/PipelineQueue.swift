@@ -7,7 +7,8 @@ struct PipelineQueue<Request, Value> {
     enum Outcome {
         case none
         case succeeded(Value)
-        case failed(ServerError)
+        // Indirect, so that every entry is moved about without room for an error.
+        indirect case failed(ServerError)
         /// The server did not run it because an earlier command of its segment failed.
         case skipped
     }
@@ -21,7 +22,7 @@ struct PipelineQueue<Request, Value> {
 
     enum Reply {
         case succeeded(Value)
-        case failed(ServerError)
+        indirect case failed(ServerError)
         case skipped
         case synchronized
     }
@@ -30,9 +31,10 @@ struct PipelineQueue<Request, Value> {
         case none
         /// The statement of the entry at `index` was not prepared after all.
         case preparationFailed(index: Int)
-        /// The oldest `entryCount` entries are complete. `commitFailure`: every command succeeded,
-        /// but the transaction did not commit.
-        case segmentEnded(entryCount: Int, commitFailure: ServerError?)
+        /// The oldest `entryCount` entries are complete.
+        case segmentEnded(entryCount: Int)
+        /// The same, and every command succeeded, but the transaction did not commit.
+        indirect case commitFailed(entryCount: Int, error: ServerError)
         /// The server sent what the protocol does not allow here: give the connection up.
         case outOfStep
     }
@@ -42,20 +44,21 @@ struct PipelineQueue<Request, Value> {
     private var position = 0
     private var isSyncDue = false
     private var commitFailure: ServerError?
-    private var isSegmentOpen = false
+    /// Entries since the last end of a segment.
+    private(set) var openEntryCount = 0
 
     var isEmpty: Bool { entries.isEmpty }
     var count: Int { entries.count }
 
     mutating func append(_ request: consuming Request, preludeCount: UInt8) {
         entries.append(Entry(request: request, preludeCount: preludeCount))
-        isSegmentOpen = true
+        openEntryCount += 1
     }
 
     /// Closes the segment. False if it has no entry, so that there is nothing to synchronise.
     mutating func endSegment() -> Bool {
-        guard isSegmentOpen else { return false }
-        isSegmentOpen = false
+        guard openEntryCount > 0 else { return false }
+        openEntryCount = 0
         entries.update(entries.count - 1) { $0.endsSegment = true }
         return true
     }
@@ -97,11 +100,13 @@ struct PipelineQueue<Request, Value> {
     private mutating func receiveAtSync(_ reply: Reply) -> Action {
         switch reply {
         case .synchronized:
-            let action = Action.segmentEnded(
-                entryCount: position, commitFailure: commitFailure.take())
+            let entryCount = position
             position = 0
             isSyncDue = false
-            return action
+            if let error = commitFailure.take() {
+                return .commitFailed(entryCount: entryCount, error: error)
+            }
+            return .segmentEnded(entryCount: entryCount)
         case .failed(let error):
             commitFailure = error
             return .none
@@ -121,7 +126,7 @@ struct PipelineQueue<Request, Value> {
     mutating func removeAll() -> [Entry] {
         position = 0
         isSyncDue = false
-        isSegmentOpen = false
+        openEntryCount = 0
         commitFailure = nil
         return entries.removeAll()
     }

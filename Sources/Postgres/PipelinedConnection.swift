@@ -49,6 +49,8 @@ final class PipelinedConnection: Flushable {
 
     var isReady: Bool { session != nil }
     var inFlightCount: Int { queue.count }
+    /// Requests sent since the last end of a segment.
+    var openEntryCount: Int { queue.openEntryCount }
 
     // MARK: Connecting
 
@@ -151,7 +153,7 @@ final class PipelinedConnection: Flushable {
         if PQsendPipelineSync(session.raw) != 1 { isBroken = true }
     }
 
-    /// Sends at the end of the turn.
+    /// Sends at the end of the turn, up to there with what was not ended yet.
     func flushSoon() {
         guard !isDirty else { return }
         isDirty = true
@@ -161,6 +163,7 @@ final class PipelinedConnection: Flushable {
     func flush() {
         isDirty = false
         guard let session else { return }
+        endSegment()
         if isBroken || !session.flush() { lose() }
     }
 
@@ -215,8 +218,10 @@ final class PipelinedConnection: Flushable {
             break
         case .preparationFailed(let index):
             queue.update(index) { forget($0.statement) }
-        case .segmentEnded(let count, let commitFailure):
-            owner.segmentEnded(self, entryCount: count, commitFailure: commitFailure)
+        case .segmentEnded(let count):
+            owner.segmentEnded(self, entryCount: count, commitFailure: nil)
+        case .commitFailed(let count, let error):
+            owner.segmentEnded(self, entryCount: count, commitFailure: error)
         case .outOfStep:
             return false
         }

@@ -38,8 +38,20 @@ package final class PostgresClient: @unchecked Sendable {
     ) async throws(PostgresError) -> PostgresResult {
         loop.preconditionOnLoop()
         return try await withUnsafeContinuation { caller in
-            shared.submit(Request(statement, parameters, deadline, caller: caller))
+            shared.submit(Request(statement, parameters, deadline, caller: .task(caller)))
         }.get()
+    }
+
+    /// ``query(_:_:deadline:)`` without a task, for the most frequent statements.
+    ///
+    /// - Parameter answered: Called once, on the loop; before this returns if the statement cannot
+    ///   even be queued.
+    package func query(
+        _ statement: Statement, _ parameters: [Parameter], deadline: Deadline,
+        answered: @escaping @Sendable (Result<PostgresResult, PostgresError>) -> Void
+    ) {
+        loop.preconditionOnLoop()
+        shared.submit(Request(statement, parameters, deadline, caller: .callback(answered)))
     }
 
     /// Runs one statement durably: it returns after the commit, which it may share with others.
@@ -57,7 +69,8 @@ package final class PostgresClient: @unchecked Sendable {
         loop.preconditionOnLoop()
         return try await withUnsafeContinuation { caller in
             writes.submit(
-                Request(statement, parameters, deadline, client: client, caller: caller))
+                Request(
+                    statement, parameters, deadline, client: client, caller: .task(caller)))
         }.get()
     }
 

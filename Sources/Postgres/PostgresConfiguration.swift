@@ -24,6 +24,8 @@ package struct PostgresLimits: Sendable {
     package var sharedConnectionCount = 1
     /// Statements in flight on one shared connection.
     package var inFlightCountMax = 512
+    /// Read-only point statements that share one sync.
+    package var sharedSyncCountMax = 32
     /// Point statements that wait for room or for a connection.
     package var queryQueueCountMax = 8_192
     /// `statement_timeout` of shared connections.

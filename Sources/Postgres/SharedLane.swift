@@ -1,6 +1,10 @@
 internal import Runtime
 
-/// Point statements of many callers on few pipelined connections, each with a sync of its own.
+/// Point statements of many callers on few pipelined connections.
+///
+/// The read-only ones of one turn share a sync: the server answers them by one write instead of one
+/// each. If one of them fails, those that the server skipped run again, each with a sync of its
+/// own, as every other statement does.
 final class SharedLane: PipelineOwner {
     private let factory: ConnectionFactory
     private let limits: PostgresLimits
@@ -62,8 +66,11 @@ final class SharedLane: PipelineOwner {
     }
 
     private func send(_ request: consuming Request, on connection: PipelinedConnection) {
+        let sharesSync = request.statement.isReadOnly && !request.isSecondAttempt
+        let isFull = connection.openEntryCount >= limits.sharedSyncCountMax
+        if !sharesSync || isFull { connection.endSegment() }
         if connection.send(request) {
-            connection.endSegment()
+            if !sharesSync { connection.endSegment() }
             connection.flushSoon()
         } else {
             request.fail(.server(.nulInParameter))
@@ -104,17 +111,20 @@ final class SharedLane: PipelineOwner {
             case .failed(let error):
                 if error.isStalePlan && !request.isSecondAttempt && !request.isAnswered {
                     connection.forget(request.statement)
-                    request.isSecondAttempt = true
-                    submit(request)
+                    repeatAlone(request)
                 } else {
                     request.fail(.server(error))
                 }
             case .skipped, .none:
-                // Only an earlier command of the segment is skipped over, and it is alone in it.
-                request.fail(.connectionLost(mayHaveBeenApplied: false))
+                if !request.isAnswered { repeatAlone(request) }
             }
         }
         if !waiting.isEmpty { sendWaiting() }
+    }
+
+    private func repeatAlone(_ request: consuming Request) {
+        request.isSecondAttempt = true
+        submit(request)
     }
 
     func connectionLost(_ connection: PipelinedConnection, unanswered: [Request]) {

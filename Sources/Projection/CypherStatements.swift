@@ -173,13 +173,13 @@ package struct CypherStatements: Sendable {
     }
 
     /// Keys of one label after `$after`, in the store's order; `isOurs` is false for nodes of other
-    /// labels, which only carry the page on.
+    /// labels and of other tools, which only carry the page on.
     package func nodeKeys(label: String) throws(CypherIdentifierError) -> String {
         let label = try CypherIdentifier.quoted(label)
         return """
             MATCH (n:\(keyLabel)) WHERE n.id > $after
             WITH n ORDER BY n.id LIMIT $limit
-            RETURN n.id AS key, n:\(label) AS isOurs
+            RETURN n.id AS key, n:\(label) AND n.revision IS NOT NULL AS isOurs
             """
     }
 

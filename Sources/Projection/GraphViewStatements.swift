@@ -46,7 +46,8 @@ struct GraphViewStatements: Sendable {
             upserts.append(
                 ResyncStep(
                     name: "edges:\(set.name)", entity: set.anchorPath, parts: parts,
-                    source: .view(first: firstKeys(view, "anchor"), next: nextKeys(view, "anchor"))))
+                    source: .view(
+                        first: firstKeys(view, "anchor"), next: nextKeys(view, "anchor"))))
             for type in set.types {
                 sweeps.append(
                     ResyncStep(

@@ -109,13 +109,32 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
             try await awaitWork()
             return .woken
         case .wait(let duration):
-            _ = await wakeup.wait(for: duration)
+            await pause(duration)
             return .waited
         case .releaseLease: throw .stopped
         }
     }
 
+    /// Waits the whole time, whatever is written meanwhile: only a stop ends it.
+    private func pause(_ duration: Duration) async {
+        let end = Deadline.after(duration)
+        while !isStopping && !end.hasPassed { _ = await wakeup.wait(for: end.remaining) }
+    }
+
+    /// Tells the operator once for each kind of failure, not at every attempt.
+    private func report(_ message: StaticString, _ error: LaneError) {
+        Log.warning(
+            message, ("pack", pack.name), ("lane", store.name.rawValue),
+            ("store", store.storeName), ("error", error.code))
+    }
+
+    private func recovered() {
+        if let error = lastError { report("a lane goes on", error) }
+        lastError = nil
+    }
+
     private func failed(_ error: LaneError) async -> LaneStateMachine.Event {
+        if error.code != lastError?.code { report("a lane cannot go on", error) }
         lastError = error
         page = nil
         prefetched = nil
@@ -188,7 +207,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
             cursor = LaneCursor(done: goal)
             progress()
         }
-        lastError = nil
+        recovered()
     }
 
     private func raiseFence() async throws(LaneError) {
@@ -284,7 +303,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         }
         cursor = next
         lastWorkAt = monotonicNanoseconds()
-        lastError = nil
+        recovered()
         progress()
     }
 

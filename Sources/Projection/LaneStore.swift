@@ -47,6 +47,16 @@ package struct LanePermit: Sendable {
     package let confirm: @Sendable () async throws(LaneError) -> Void
     /// How often this page has failed: a server fault that comes back may be the fault of a row.
     package var failureCount = 0
+
+    package init(
+        epoch: Int64, revision: Int64, check: @escaping @Sendable () throws(LaneError) -> Void,
+        confirm: @escaping @Sendable () async throws(LaneError) -> Void
+    ) {
+        self.epoch = epoch
+        self.revision = revision
+        self.check = check
+        self.confirm = confirm
+    }
 }
 
 /// One pass of a reconciliation: a stream of keys of one entity, in pages.

@@ -18,7 +18,8 @@ extension Pack {
 
     /// Entities whose changes mean work for a lane: those it projects and those that dirty them.
     package func sources(of lane: LaneName) -> [String] {
-        let paths = Set(entities.map(\.path) + dirtyRules.flatMap { [$0.sourcePath, $0.targetPath] })
+        let named = dirtyRules.flatMap { [$0.sourcePath, $0.targetPath] }
+        let paths = Set(entities.map(\.path) + named)
         let rules = dirtyRules.filter { rule in
             rule.lanes?.contains(lane.rawValue) ?? true && projects(rule.targetPath, in: lane)
         }

@@ -132,7 +132,8 @@ package final class PostgresVectors: VectorStore, @unchecked Sendable {
         """
         SELECT e.class, e.key, ts_rank(e.text_search, q.query) AS score
         FROM fourfold.entity_vectors AS e, (
-            SELECT replace(plainto_tsquery('simple', $4)::text, ' & ', ' | ')::tsquery AS query) AS q
+            SELECT replace(plainto_tsquery('simple', $4)::text, ' & ', ' | ')::tsquery AS query
+        ) AS q
         WHERE e.pack = $1 AND e.class = ANY ($2::text[])
             AND ($3::text IS NULL OR e.owner = $3::text) AND e.text_search @@ q.query
         ORDER BY score DESC, e.key LIMIT $5::bigint

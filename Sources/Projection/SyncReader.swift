@@ -17,6 +17,9 @@ package final class SyncReader: @unchecked Sendable {
     private let neo4j: Neo4jClient?
     private let weaviate: WeaviateClient?
     private let progress: LaneProgress
+    /// Made of packs, by their names.
+    private var sources: [String: Parameter] = [:]
+    private var cypher: [String: GraphCypher] = [:]
 
     /// - Parameters:
     ///   - neo4j, weaviate: Clients of the same loop; nil where the store is not configured.
@@ -46,9 +49,17 @@ package final class SyncReader: @unchecked Sendable {
             SyncReader.hasApplied,
             [
                 .text(pack.name), .text(lane.rawValue), .text(xid),
-                .textArray(pack.sources(of: lane)),
+                sources(of: lane, pack),
             ], deadline: deadline)
         return result.bool(0, 0) ?? false
+    }
+
+    private func sources(of lane: LaneName, _ pack: Pack) -> Parameter {
+        let name = "\(pack.name)/\(lane.rawValue)"
+        if let known = sources[name] { return known }
+        let made = Parameter.textArray(pack.sources(of: lane))
+        sources[name] = made
+        return made
     }
 
     /// Waits until the lane has applied the write, at most until `end`.
@@ -117,8 +128,9 @@ package final class SyncReader: @unchecked Sendable {
         _ deadline: Deadline
     ) async throws(PostgresError) {
         guard let graph = pack.graph, let neo4j,
-            let cypher = try? GraphCypher(pack: pack.name, graph: graph)
+            let cypher = try? self.cypher[pack.name] ?? GraphCypher(pack: pack.name, graph: graph)
         else { return }
+        self.cypher[pack.name] = cypher
         var parameters = JSONWriter()
         parameters.beginObject()
         parameters.field("key", key)

@@ -16,6 +16,7 @@ extension VectorLaneStore {
         _ work: Work, _ permit: LanePermit, deadline: Deadline
     ) async throws(LaneError) -> [PoisonKey] {
         var poison: [PoisonKey] = []
+        if let weaviate, !work.classes.isEmpty { try await checkIdentity(weaviate, deadline) }
         for each in work.classes {
             let (vectors, refused) = try await embed(each, permit, deadline)
             poison += refused

@@ -86,8 +86,7 @@ package final class VectorLaneStore: LaneStore, @unchecked Sendable {
         try await checkModel(deadline)
         guard let weaviate else { return ("postgres", 0) }
         do throws(WeaviateError) {
-            let store = try await weaviate.storeIdentity(
-                lane: "\(pack.name)/\(name.rawValue)", deadline: deadline)
+            let store = try await weaviate.storeIdentity(lane: identityName, deadline: deadline)
             if preparedStore != store {
                 for each in classes {
                     _ = try await weaviate.ensureClass(
@@ -116,6 +115,20 @@ package final class VectorLaneStore: LaneStore, @unchecked Sendable {
         throw .modelChanged(
             stored: "\(other.string(0, 0) ?? "") \(other.string(0, 1) ?? "")",
             configured: "\(model.name) \(model.version)")
+    }
+
+    /// What names the store in the store.
+    private var identityName: String { "\(pack.name)/\(name.rawValue)" }
+
+    /// Throws when Weaviate is not the one that the lane connected to.
+    func checkIdentity(_ weaviate: WeaviateClient, _ deadline: Deadline) async throws(LaneError) {
+        let present: String?
+        do throws(WeaviateError) {
+            present = try await weaviate.presentIdentity(lane: identityName, deadline: deadline)
+        } catch {
+            throw LaneError(error)
+        }
+        if present == nil || present != preparedStore { throw .storeChanged }
     }
 
     /// There is no fence in the store: the lease is asked before each batch instead.

@@ -34,6 +34,13 @@ extension WeaviateClient {
         return store
     }
 
+    /// The text that stands in the store now; nil if there is none.
+    func presentIdentity(
+        lane: String, deadline: Deadline
+    ) async throws(WeaviateError) -> String? {
+        try await readIdentity(WeaviateClient.identityID(lane), deadline)
+    }
+
     private func readIdentity(
         _ id: String, _ deadline: Deadline
     ) async throws(WeaviateError) -> String? {

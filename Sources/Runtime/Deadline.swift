@@ -15,7 +15,7 @@ package struct Deadline: Sendable, Comparable {
     /// The time left, zero once passed.
     package var remaining: Duration {
         let now = monotonicNanoseconds()
-        return now >= nanoseconds ? .zero : .nanoseconds(Int64(nanoseconds - now))
+        return now >= nanoseconds ? .zero : .nanoseconds(Int64(clamping: nanoseconds - now))
     }
 
     package var hasPassed: Bool { monotonicNanoseconds() >= nanoseconds }

@@ -88,9 +88,8 @@ package final class Log: @unchecked Sendable {
                 var offset = 0
                 while offset < text.count {
                     let count = text.withUnsafeBytes {
-                        Glibc.write(
-                            fileDescriptor, UnsafeRawBufferPointer(rebasing: $0[offset...]).baseAddress,
-                            text.count - offset)
+                        let rest = UnsafeRawBufferPointer(rebasing: $0[offset...])
+                        return Glibc.write(fileDescriptor, rest.baseAddress, rest.count)
                     }
                     if count < 0 && errno != EINTR { break }
                     offset += max(count, 0)
@@ -121,7 +120,8 @@ enum LogLine {
         _ fields: [(String, String)]
     ) -> [UInt8] {
         var line: [UInt8] = []
-        line.append(contentsOf: Array("{\"time_ms\":\(milliseconds),\"level\":\"\(level.name)\"".utf8))
+        let start = "{\"time_ms\":\(milliseconds),\"level\":\"\(level.name)\""
+        line.append(contentsOf: Array(start.utf8))
         append("message", message.description, to: &line)
         for (name, value) in fields { append(name, value, to: &line) }
         line.append(contentsOf: Array("}\n".utf8))

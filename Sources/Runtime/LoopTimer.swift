@@ -18,6 +18,8 @@ package final class LoopTimer: @unchecked Sendable {
         handle = .allocate(capacity: 1)
         uvCheck(uv_timer_init(loop.uv, handle), "uv_timer_init")
         handle.pointee.data = Unmanaged.passRetained(self).toOpaque()
+        // libuv counts from its cached time, so late in a long turn a timer would fire early.
+        uv_update_time(loop.uv)
         uvCheck(
             uv_timer_start(
                 handle, onTimer, after.wholeMilliseconds,

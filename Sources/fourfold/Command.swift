@@ -11,7 +11,7 @@ struct Command: Sendable {
 
     var help: String {
         var text = "usage: fourfold \(name) [--flag value …]\n\n\(summary)\n\(details)\n\n"
-        text += "Settings: flags override the environment, the environment overrides --config FILE.\n\n"
+        text += "Settings: flags override the environment, which overrides --config FILE.\n\n"
         for setting in settingsCatalog {
             text += "  \(setting.flagName)  (\(setting.name))\n      \(setting.summary)\n"
             text += "      \(setting.boundText)"

@@ -10,23 +10,27 @@ struct Database: Sendable {
     /// The packs asked for, or all there are.
     let packNames: [String]
     let startTimeout: Duration
+    private let requestTimeout: Duration
 
     /// - Returns: nil after complaining: a setting is missing or names what is not there.
     init?(_ settings: Settings) {
-        guard let connectionString = settings.text("DATABASE_URL") else {
+        let connectionString = settings.text("DATABASE_URL")
+        if connectionString == nil {
             complain("DATABASE_URL is not set: a libpq URL such as postgresql://user@host/database")
-            return nil
         }
-        self.connectionString = connectionString
         files = PackFiles(root: settings.text("FOURFOLD_ROOT") ?? ".")
         startTimeout = settings.duration("FOURFOLD_START_TIMEOUT")
-        guard let names = chosenPacks(settings, files) else { return nil }
+        requestTimeout = settings.duration("FOURFOLD_REQUEST_TIMEOUT")
+        let names = chosenPacks(settings, files)
+        guard let connectionString, let names else { return nil }
+        self.connectionString = connectionString
         packNames = names
     }
 
     func client(_ loop: EventLoop, exclusiveConnections: Int = 2) -> PostgresClient {
         var configuration = PostgresConfiguration(connectionString: connectionString)
         configuration.limits.exclusiveConnectionCountMax = exclusiveConnections
+        configuration.limits.sharedStatementTimeout = requestTimeout
         return PostgresClient(loop: loop, configuration: configuration)
     }
 
@@ -45,7 +49,8 @@ struct Database: Sendable {
                     return false
                 }
                 if !hasComplained {
-                    Log.warning("PostgreSQL does not answer yet", ("reason", operatorText(error, client)))
+                    let reason = operatorText(error, client)
+                    Log.warning("PostgreSQL does not answer yet", ("reason", reason))
                     hasComplained = true
                 }
                 try? await loop.sleep(for: .milliseconds(200))
@@ -83,7 +88,8 @@ struct Database: Sendable {
             }
             if !changed.isEmpty {
                 Log.info(
-                    "capture installed", ("pack", name), ("entities", changed.joined(separator: " ")))
+                    "capture installed", ("pack", name),
+                    ("entities", changed.joined(separator: " ")))
             }
             packs.append(pack)
         }

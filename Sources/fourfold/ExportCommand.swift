@@ -14,7 +14,7 @@ let exportConnectionsCommand = Command(
     flags: ["--pack": true],
     details: """
         --pack NAME  the pack; may be left out where only one has an export
-        Prints one JSON line. The old numbers stay if it fails (exit code 2). Safe to run twice at once.
+        Prints one JSON line. The old numbers stay if it fails (exit code 2). Two at once are safe.
         """
 ) { settings in
     guard let database = Database(settings) else { return .failed }
@@ -27,7 +27,9 @@ let exportConnectionsCommand = Command(
         }
         guard await database.waitUntilReachable(client, loop) else { return .failed }
         guard let pack = await exportedPack(settings, database, client) else { return .failed }
-        let neo4j = neo4jConfiguration(settings).map { Neo4jClient(client: http, configuration: $0) }
+        let neo4j = neo4jConfiguration(settings).map {
+            Neo4jClient(client: http, configuration: $0)
+        }
         do throws(LaneError) {
             let export = try ConnectionsExport(pack: pack, postgres: client, neo4j: neo4j)
             let summary = try await export.run(deadline: .after(exportTimeout))

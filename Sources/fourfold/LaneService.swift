@@ -32,7 +32,9 @@ final class LaneService: @unchecked Sendable {
             let http = HTTPClient(loop: self.loop)
             let stores = RelayStores(
                 neo4j: self.plan.neo4j.map { Neo4jClient(client: http, configuration: $0) },
-                weaviate: self.plan.weaviate.map { WeaviateClient(client: http, configuration: $0) },
+                weaviate: self.plan.weaviate.map {
+                    WeaviateClient(client: http, configuration: $0)
+                },
                 embedder: makeEmbedder(self.plan.settings, http))
             do throws(LaneError) {
                 let relay = try Relay(
@@ -109,7 +111,8 @@ final class LaneService: @unchecked Sendable {
     private static func holder() -> String {
         var name = [CChar](repeating: 0, count: 256)
         gethostname(&name, name.count - 1)
-        let host = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let bytes = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        let host = String(decoding: bytes, as: UTF8.self)
         return "\(host)/\(getpid())/\(String(UInt32.random(in: 0...UInt32.max), radix: 16))"
     }
 }

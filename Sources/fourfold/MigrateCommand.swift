@@ -3,7 +3,9 @@ let migrateCommand = Command(
     name: "migrate",
     summary: "Applies the SQL of the engine and the packs, then the schemas of graph and vectors.",
     flags: [:],
-    details: "Each script runs once, in a transaction; a changed script is refused. Safe to run twice at once."
+    details: """
+        Each script runs once, in a transaction; a changed script is refused. Two at once are safe.
+        """
 ) { settings in
     guard let database = Database(settings) else { return .failed }
     return runOnLoop { loop in

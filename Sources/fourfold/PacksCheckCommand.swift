@@ -23,7 +23,8 @@ let packsCheckCommand = Command(
     if names.isEmpty { print("no pack is in \(files.root)/schemas") }
     guard problems.isEmpty, !names.isEmpty else { return .no }
     guard settings.text("DATABASE_URL") != nil else {
-        print("ok: \(names.joined(separator: ", ")) (files only; set DATABASE_URL to check the schema)")
+        let list = names.joined(separator: ", ")
+        print("ok: \(list) (files only; set DATABASE_URL to check the schema)")
         return .done
     }
     return checkSchema(settings, names)

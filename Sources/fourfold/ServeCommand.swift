@@ -28,33 +28,16 @@ struct ServePlan: Sendable {
     /// - Returns: nil after complaining.
     init?(_ settings: Settings) {
         self.settings = settings
-        guard let database = Database(settings) else { return nil }
+        // Every part complains by itself, so that all mistakes are told at once.
+        let database = Database(settings)
+        let redis = redisAddress(settings)
+        let address = listenAddress(settings)
+        let keys = serviceKeys(settings, address)
+        guard let database, let redis, let address, let keys else { return nil }
         self.database = database
-        guard let url = settings.text("REDIS_URL") else {
-            complain("REDIS_URL is not set: redis://[user:password@]host[:port][/db] or unix:/path")
-            return nil
-        }
-        do throws(RedisAddressError) {
-            redis = try RedisAddress.parse(url)
-        } catch {
-            complain("REDIS_URL is not valid: \(error)")
-            return nil
-        }
-        guard let address = HTTPListenAddress(settings.text("FOURFOLD_LISTEN") ?? "") else {
-            complain("FOURFOLD_LISTEN must be host:port, [ipv6]:port or unix:/path")
-            return nil
-        }
+        self.redis = redis
         self.address = address
-        guard let keys = ServiceKeys(settings.text("FOURFOLD_SERVICE_KEYS") ?? "") else {
-            complain("FOURFOLD_SERVICE_KEYS must be name:sha256,… with hashes of 64 hexadecimal digits")
-            return nil
-        }
         self.keys = keys
-        if keys.isEmpty && !address.isLocal {
-            complain(
-                "refusing to serve beyond loopback without authentication: set FOURFOLD_SERVICE_KEYS")
-            return nil
-        }
     }
 
     var loopCount: Int {
@@ -69,6 +52,7 @@ struct ServePlan: Sendable {
         configuration.targetByteCountMax = settings.integer("FOURFOLD_TARGET_MAX")
         configuration.connectionCountMax = settings.integer("FOURFOLD_CONNECTIONS_MAX")
         configuration.headerTimeout = settings.duration("FOURFOLD_HEADER_TIMEOUT")
+        configuration.bodyTimeout = settings.duration("FOURFOLD_BODY_TIMEOUT")
         configuration.idleTimeout = settings.duration("FOURFOLD_IDLE_TIMEOUT")
         configuration.drainTimeout = settings.duration("FOURFOLD_DRAIN_TIMEOUT")
         return configuration
@@ -80,4 +64,41 @@ struct ServePlan: Sendable {
         configuration.rowCountMax = settings.integer("FOURFOLD_ROWS_MAX")
         return configuration
     }
+}
+
+private func redisAddress(_ settings: Settings) -> RedisAddress? {
+    guard let url = settings.text("REDIS_URL") else {
+        complain("REDIS_URL is not set: redis://[user:password@]host[:port][/db] or unix:/path")
+        return nil
+    }
+    do throws(RedisAddressError) {
+        return try RedisAddress.parse(url)
+    } catch {
+        complain("REDIS_URL is not valid: \(error)")
+        return nil
+    }
+}
+
+private func listenAddress(_ settings: Settings) -> HTTPListenAddress? {
+    let address = HTTPListenAddress(settings.text("FOURFOLD_LISTEN") ?? "")
+    if address == nil { complain("FOURFOLD_LISTEN must be host:port, [ipv6]:port or unix:/path") }
+    return address
+}
+
+/// - Returns: nil after complaining: also where they are missing and callers could be anybody.
+private func serviceKeys(_ settings: Settings, _ address: HTTPListenAddress?) -> ServiceKeys? {
+    guard let keys = ServiceKeys(settings.text("FOURFOLD_SERVICE_KEYS") ?? "") else {
+        complain("FOURFOLD_SERVICE_KEYS must be name:sha256,… with hashes of 64 hexadecimal digits")
+        return nil
+    }
+    guard keys.isEmpty else { return keys }
+    if settings.text("FOURFOLD_AUTH") == "keys" {
+        complain("FOURFOLD_AUTH is keys and there are none: set FOURFOLD_SERVICE_KEYS")
+        return nil
+    }
+    if address?.isLocal == false {
+        complain("refusing to serve beyond loopback without authentication: set FOURFOLD_SERVICE_KEYS")
+        return nil
+    }
+    return keys
 }

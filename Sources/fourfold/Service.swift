@@ -13,6 +13,12 @@ final class Service: Sendable {
 
     func run(on main: EventLoop) async -> Fourfold.ExitCode {
         let started = Deadline.after(.zero)
+        do throws(HTTPListenError) {
+            try plan.address.requireFree()
+        } catch {
+            complain("\(error)")
+            return .failed
+        }
         let client = plan.database.client(main)
         defer { client.close() }
         guard await plan.database.waitUntilReachable(client, main) else { return .failed }

@@ -39,16 +39,14 @@ final class ServiceWorker: @unchecked Sendable {
             let gateway = self.makeGateway()
             let server = HTTPServer(
                 loop: self.loop, configuration: self.plan.server,
-                makeErrorResponse: Gateway.serverErrorResponse
-            ) { request in
-                await gateway.respond(to: request)
-            }
+                makeErrorResponse: Gateway.serverErrorResponse,
+                directHandler: gateway.respondDirectly, handler: gateway.respond)
             self.server = server
             do {
                 _ = try server.listen(on: self.plan.address)
                 return true
             } catch {
-                complain("cannot listen on \(self.plan.address.description): \(error)")
+                complain("\(error)")
                 return false
             }
         }

@@ -13,6 +13,7 @@ import psycopg.conninfo
 import pytest
 import redis
 
+from api import Api
 from faults import FaultProxy
 from gateway import Gateway, new_database
 from stores import Cypher, Stores, Weaviate
@@ -26,7 +27,7 @@ def stores():
     """The URLs of the real stores, and their life and death: stores.kill("redis"), .start(…)."""
     found = Stores.from_environment()
     yield found
-    found.start_all()
+    found.end()
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +90,32 @@ def full_gateway(gateway, stores):
 def http(gateway):
     """An HTTP client of a gateway with embedded graph and vectors."""
     return gateway().http
+
+
+@pytest.fixture(scope="module")
+def api(stores):
+    """An Api of one gateway on a database of its own, shared by the tests of a module."""
+    stores.start("postgres")
+    stores.start("redis")
+    with new_database(stores.admin_database_url) as url:
+        settings = {"DATABASE_URL": url, "REDIS_URL": stores.redis_url}
+        served = Gateway(ROOT, os.environ["FOURFOLD_TEST_BINARY"], settings).start()
+        found = Api(served, url)
+        yield found
+        found.close()
+        assert served.stop() == 0, served.log()[-4000:]
+
+
+@pytest.fixture
+def owner(api):
+    """The id of a new user."""
+    return api.user()
+
+
+@pytest.fixture
+def other(api):
+    """The id of another new user."""
+    return api.user()
 
 
 @pytest.fixture

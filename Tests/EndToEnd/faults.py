@@ -19,6 +19,7 @@ class FaultProxy:
         self._half_closed = set()
         self._held_count = 0
         self._closed = False
+        self._bytes_left = None
         self._listener = None
         self.port = None
         self._listen()
@@ -55,6 +56,10 @@ class FaultProxy:
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
         self.cut()
+
+    def refuse_after(self, byte_count):
+        """Refuses once this many more bytes have come from the target."""
+        self._bytes_left = byte_count
 
     def accept(self):
         if self._listener is None:
@@ -113,6 +118,11 @@ class FaultProxy:
                     with self._lock:
                         self._held_count += 1
                 self._flowing.wait()
+                if self._bytes_left is not None and source is pair[1]:
+                    self._bytes_left -= len(chunk)
+                    if self._bytes_left < 0:
+                        self.refuse()
+                        return
                 sink.sendall(chunk)
             self._flowing.wait()
             sink.shutdown(socket.SHUT_WR)

@@ -4,7 +4,7 @@ import os
 import pathlib
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 import psycopg
@@ -94,6 +94,7 @@ class Stores:
     weaviate_url: str
     embeddings_url: str
     run_dir: pathlib.Path
+    _restarted: set = field(default_factory=set)
 
     @classmethod
     def from_environment(cls):
@@ -148,6 +149,7 @@ class Stores:
             # start_new_session forks nothing, so this is the store's own pid.
             (self.run_dir / "pids" / name).write_text(
                 f"{process.pid} {processes.birth(process.pid)}\n")
+            self._restarted.add(name)
 
     def restart(self, name):
         self.stop(name)
@@ -156,6 +158,11 @@ class Stores:
     def start_all(self):
         for name in ("postgres", "redis", "neo4j", "weaviate"):
             self.start(name)
+
+    def end(self):
+        """Ends those that would end with this process anyhow, in order and before it."""
+        for name in self._restarted:
+            self.stop(name)
 
     def url_through(self, name, port, database_url):
         """The URL of a store through a proxy on this port of the loopback interface."""

@@ -23,7 +23,9 @@ struct JSONDocumentTests {
         Case("comment", "[1] // x", .failure(.malformed(offset: 4))),
         Case("two texts", "1 2", .failure(.malformed(offset: 2))),
         Case("lone surrogate", #""\ud800""#, .failure(.malformed(offset: 7))),
-        Case("depth at the bound", String(repeating: "[", count: 8) + String(repeating: "]", count: 8),
+        Case(
+            "depth at the bound",
+            String(repeating: "[", count: 8) + String(repeating: "]", count: 8),
             .success(String(repeating: "[", count: 8) + String(repeating: "]", count: 8))),
         Case("depth beyond it", String(repeating: "[", count: 9) + String(repeating: "]", count: 9),
             .failure(.tooDeep(depthMax: 8))),
@@ -79,7 +81,8 @@ struct JSONDocumentTests {
         let root = try JSONDocument.parse(writer.bytes).root
         #expect(root["a\""]?.string == awkward)
         #expect(
-            root["list"].map { String(decoding: $0.serialized(), as: UTF8.self) } == "[1,0.1,{},null]")
+            root["list"].map { String(decoding: $0.serialized(), as: UTF8.self) }
+                == "[1,0.1,{},null]")
         #expect(root["last"]?.bool == false)
     }
 }

@@ -76,20 +76,24 @@ struct PipelineQueueTests {
         case .none: return []
         case .outOfStep: return ["out of step"]
         case .preparationFailed(let index): return ["unprepared " + queue.update(index) { $0 }]
-        case .segmentEnded(let count, let commitFailure):
-            var lines: [String] = []
-            for _ in 0..<count {
-                guard let entry = queue.removeFirst() else { return ["too few entries"] }
-                let outcome =
-                    switch entry.outcome {
-                    case .none: "nothing"
-                    case .succeeded: "ok"
-                    case .failed(let error): error.sqlState
-                    case .skipped: "skipped"
-                    }
-                lines.append("\(entry.request)=\(outcome)")
-            }
-            return lines + ["end \(count)" + (commitFailure == nil ? "" : " not committed")]
+        case .segmentEnded(let count):
+            return entries(count, &queue) + ["end \(count)"]
+        case .commitFailed(let count, _):
+            return entries(count, &queue) + ["end \(count) not committed"]
+        }
+    }
+
+    private static func entries(_ count: Int, _ queue: inout Queue) -> [String] {
+        (0..<count).map { _ in
+            guard let entry = queue.removeFirst() else { return "too few entries" }
+            let outcome =
+                switch entry.outcome {
+                case .none: "nothing"
+                case .succeeded: "ok"
+                case .failed(let error): error.sqlState
+                case .skipped: "skipped"
+                }
+            return "\(entry.request)=\(outcome)"
         }
     }
 
@@ -103,7 +107,7 @@ struct PipelineQueueTests {
         queue.append("d", preludeCount: 0)
         _ = queue.endSegment()
         _ = queue.receive(.succeeded(1))
-        guard case .segmentEnded(1, nil) = queue.receive(.synchronized) else {
+        guard case .segmentEnded(1) = queue.receive(.synchronized) else {
             Issue.record("the queue kept something of the lost connection")
             return
         }

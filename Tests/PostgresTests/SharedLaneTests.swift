@@ -4,10 +4,13 @@ import Testing
 
 @Suite("SharedLane on a real server")
 struct SharedLaneTests {
-    @Test("a failing statement in the middle of a pipeline fails alone, and order is kept")
-    func errorInTheMiddle() async throws {
+    @Test(
+        "a failing statement in the middle of a pipeline fails alone, also among reads that share a sync",
+        arguments: [false, true])
+    func errorInTheMiddle(isReadOnly: Bool) async throws {
         let answers = try await TestServer.run(try TestServer.configuration()) { loop, client in
-            let divide = Statement("divide", "SELECT (100 / $1::int)::text")
+            let divide = Statement(
+                "divide", "SELECT (100 / $1::int)::text", isReadOnly: isReadOnly)
             return await withTaskGroup(of: (Int, String).self) { group in
                 for divisor in [1, 2, 0, 4, 5] {
                     group.addTask {
@@ -26,12 +29,14 @@ struct SharedLaneTests {
         #expect(answers == [1: "100", 2: "50", 0: "22012", 4: "25", 5: "20"])
     }
 
-    @Test("ten thousand concurrent statements are each answered once, with their own answer")
-    func manyConcurrent() async throws {
+    @Test(
+        "ten thousand concurrent statements are each answered once, with their own answer",
+        arguments: [false, true])
+    func manyConcurrent(isReadOnly: Bool) async throws {
         var configuration = try TestServer.configuration()
         configuration.limits.queryQueueCountMax = 20_000
         let wrong = try await TestServer.run(configuration) { loop, client in
-            let echo = Statement("echo", "SELECT $1::text")
+            let echo = Statement("echo", "SELECT $1::text", isReadOnly: isReadOnly)
             return try await withThrowingTaskGroup(of: Bool.self) { group in
                 for id in 0..<10_000 {
                     group.addTask {
@@ -76,6 +81,52 @@ struct SharedLaneTests {
             }
         }
         #expect(error?.serverError?.sqlState == "22021")
+    }
+
+    @Test("a callback gets the answer, or the reason why there is none")
+    func callback() async throws {
+        let answers = try await TestServer.run(try TestServer.configuration()) { loop, client in
+            var answers: [String] = []
+            for divisor in [4, 0] {
+                answers.append(
+                    await withUnsafeContinuation { done in
+                        client.query(
+                            Statement("quarter", "SELECT 100 / $1::int", isReadOnly: true),
+                            [.int(Int64(divisor))], deadline: .soon
+                        ) { answer in
+                            switch answer {
+                            case .success(let result):
+                                done.resume(returning: result.string(0, 0) ?? "NULL")
+                            case .failure(let error):
+                                done.resume(returning: error.serverError?.sqlState ?? "?")
+                            }
+                        }
+                    })
+            }
+            return answers
+        }
+        #expect(answers == ["25", "22012"])
+    }
+
+    @Test("reads of one turn share a transaction, other statements have their own")
+    func sharedSync() async throws {
+        let counts = try await TestServer.run(try TestServer.configuration()) { loop, client in
+            _ = try await client.value("SELECT 1")
+            var counts: [Int] = []
+            for isReadOnly in [true, false] {
+                let begun = Statement("begun", "SELECT now()::text", isReadOnly: isReadOnly)
+                let times = try await withThrowingTaskGroup(of: String?.self) { group in
+                    for _ in 0..<40 {
+                        group.addTask { try await client.query(begun, deadline: .soon).string(0, 0) }
+                    }
+                    return try await group.reduce(into: Set<String?>()) { $0.insert($1) }
+                }
+                counts.append(times.count)
+            }
+            return counts
+        }
+        // 40 reads are a full segment of 32 and one of 8.
+        #expect(counts == [2, 40])
     }
 
     @Test("a statement whose plan went stale is prepared again and answers")

@@ -4,8 +4,12 @@ import Projection
 import Runtime
 import Testing
 
-@Suite("Graph lane on real stores", .serialized)
-struct GraphLaneTests {
+extension StoreTests {
+    @Suite("Graph lane")
+    struct GraphLaneTests {}
+}
+
+extension StoreTests.GraphLaneTests {
     @Test("rows that were there, and changes, reach the graph")
     func follows() async throws {
         try await ProjectionFixture.run { fixture in

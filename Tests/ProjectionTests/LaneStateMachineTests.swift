@@ -31,7 +31,9 @@ struct LaneStateMachineTests {
         Case("the fence comes before any page", [.started, .leaseWon], .connecting, .connectStore),
         Case("an empty page makes it idle", toIdle, .idle, .awaitWork),
         Case("a wake-up reads", toIdle + [.woken], .readingPage, .readPage),
-        Case("rows are applied", toIdle + [.woken, .pageRead(isEmpty: false)], .applying, .applyPage),
+        Case(
+            "rows are applied", toIdle + [.woken, .pageRead(isEmpty: false)], .applying,
+            .applyPage),
         Case(
             "after a page comes the next",
             toIdle + [.woken, .pageRead(isEmpty: false), .pageApplied], .readingPage, .readPage),

@@ -5,8 +5,12 @@ import Runtime
 import Testing
 import Weaviate
 
-@Suite("Vector lane on real stores", .serialized)
-struct VectorLaneTests {
+extension StoreTests {
+    @Suite("Vector lane")
+    struct VectorLaneTests {}
+}
+
+extension StoreTests.VectorLaneTests {
     @Test("texts are embedded once, kept, and reach the store; deletions too")
     func follows() async throws {
         try await ProjectionFixture.run { fixture in
@@ -55,6 +59,23 @@ struct VectorLaneTests {
                 }
             }
             #expect(embedder.texts() == ["a", "b"])
+        }
+    }
+
+    @Test("a store that lost its data under a running lane is noticed at the next write")
+    func emptiedStore() async throws {
+        try await ProjectionFixture.run { fixture in
+            try await fixture.resetWeaviate()
+            try await fixture.sql("INSERT INTO ptest.things (id, name) VALUES ('\(id(1))', 'a')")
+            try await fixture.withVectorLane(HashingEmbedder()) { _ in
+                try await fixture.caughtUp("vector")
+                try await fixture.resetWeaviate()
+                try await fixture.sql(
+                    "INSERT INTO ptest.things (id, name) VALUES ('\(id(2))', 'b')")
+                try await fixture.eventually("the store was not filled") {
+                    try await fixture.objectNames() == ["a", "b"]
+                }
+            }
         }
     }
 
@@ -181,6 +202,7 @@ extension ProjectionFixture {
         let deadline = Deadline.after(.seconds(20))
         let name = "ProjectionTestThing"
         if try await weaviate.schemaClass(name, deadline: deadline) == nil { return [] }
-        return try await weaviate.list(className: name, deadline: deadline).compactMap { $0.properties["name"]?.string }.sorted()
+        return try await weaviate.list(className: name, deadline: deadline)
+            .compactMap { $0.properties["name"]?.string }.sorted()
     }
 }

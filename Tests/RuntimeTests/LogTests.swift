@@ -10,7 +10,8 @@ struct LogTests {
         let line = LogLine.make(5, .warning, "lost", [("what", "a \"b\"\\\n{c}")])
         #expect(
             String(decoding: line, as: UTF8.self)
-                == #"{"time_ms":5,"level":"warning","message":"lost","what":"a \"b\"\\ {c}"}"# + "\n")
+                == #"{"time_ms":5,"level":"warning","message":"lost","what":"a \"b\"\\ {c}"}"#
+                + "\n")
     }
 
     @Test("lines below the level are left out, the others arrive in order")

@@ -5,7 +5,9 @@ import Testing
 struct SettingsTests {
     static let catalog = [
         Setting("FOURFOLD_BODY_MAX", .byteCount(1024...(1 << 30)), default: "1MiB", "Body."),
-        Setting("FOURFOLD_REQUEST_TIMEOUT", .duration(.milliseconds(10)...(.seconds(60))), default: "5s", "Time."),
+        Setting(
+            "FOURFOLD_REQUEST_TIMEOUT", .duration(.milliseconds(10)...(.seconds(60))),
+            default: "5s", "Time."),
         Setting("FOURFOLD_LANES", .flag, default: "on", "Lanes."),
         Setting("FOURFOLD_LOOPS", .integer(1...64, unit: "loops"), default: "2", "Loops."),
         Setting("NEO4J_URL", .secret, default: nil, "Graph."),
@@ -65,6 +67,7 @@ struct SettingsTests {
 
     @Test("what is written can be read", arguments: ["1ms", "90s", "2m", "36h", "1d"])
     func roundTrip(_ text: String) throws {
-        #expect(parseDuration(writeDuration(try #require(parseDuration(text)))) == parseDuration(text))
+        let duration = try #require(parseDuration(text))
+        #expect(parseDuration(writeDuration(duration)) == duration)
     }
 }

@@ -117,6 +117,9 @@ DECLARE
     from_end dots.entities;
     to_end dots.entities;
 BEGIN
+    IF NEW.type IS NULL OR NEW.from_id IS NULL OR NEW.to_id IS NULL THEN
+        RETURN NEW; -- NOT NULL refuses it and names the column.
+    END IF;
     SELECT * INTO rule FROM dots.relationship_types AS t WHERE t.type = NEW.type;
     SELECT * INTO from_end FROM dots.entities AS e WHERE e.id = NEW.from_id;
     SELECT * INTO to_end FROM dots.entities AS e WHERE e.id = NEW.to_id;

@@ -2,7 +2,6 @@
 # Loads example data through the API, once for each state of the files.
 
 EXAMPLES_DIR=$ROOT_DIR/examples/dots
-EXAMPLE_ROWS_PER_REQUEST=100
 
 # The manifest names entity and file, one pair a line, in the order in which they refer to each
 # other.
@@ -18,19 +17,28 @@ load_examples() {
     printf '%s\n' "$stamp" >"$RUN_DIR/examples.stamp"
 }
 
+# Row by row over one connection: the rows of a file need not name the same columns. A row that is
+# there already stays as it is, so that loading again overwrites nobody's changes.
 load_entity() {
-    local entity=$1 file=$2 rows start answer
-    local -a lines
-    mapfile -t lines < <(grep -v '^[[:space:]]*$' "$EXAMPLES_DIR/$file")
-    for ((start = 0; start < ${#lines[@]}; start += EXAMPLE_ROWS_PER_REQUEST)); do
-        rows=$(IFS=,; printf '%s' "${lines[*]:start:EXAMPLE_ROWS_PER_REQUEST}")
-        answer=$(curl --silent --show-error --fail-with-body --max-time 60 \
-            --header 'Content-Type: application/json' \
-            --header 'Prefer: resolution=merge-duplicates,return=minimal,missing=default' \
-            --data-binary @- "$GATEWAY_URL/v1/dots/$entity" <<<"[$rows]") \
-            || die "loading $entity failed: $answer"
-    done
-    say "    $entity: ${#lines[@]}"
+    local entity=$1 file=$2 answer count
+    count=$(grep -c '[^[:space:]]' "$EXAMPLES_DIR/$file")
+    answer=$(curl_requests "$entity" <"$EXAMPLES_DIR/$file" \
+        | curl --silent --show-error --fail-early --config - 2>&1) \
+        || die "loading $entity failed: $answer"
+    say "    $entity: $count"
+}
+
+# Turns lines of JSON into requests in the form of curl's config file.
+curl_requests() {
+    local data
+    local -a separator=()
+    grep '[^[:space:]]' | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/data-binary = "&"/' \
+        | while IFS= read -r data; do
+            printf '%s\n' "${separator[@]}" "url = \"$GATEWAY_URL/v1/dots/$1\"" "$data" \
+                fail-with-body 'max-time = 60' 'header = "Content-Type: application/json"' \
+                'header = "Prefer: resolution=ignore-duplicates,return=minimal"'
+            separator=(next)
+        done
 }
 
 # Prints three commands to try, with ids that exist.
@@ -42,7 +50,8 @@ print_tour() {
 
 Fourfold is up at $GATEWAY_URL. Try:
 
-  curl '$GATEWAY_URL/v1/dots/concepts?select=concept_id,name&order=name&limit=5'
+  curl '$GATEWAY_URL/v1/dots/concepts?select=concept_id,name&order=name&limit=5' \\
+       -H 'Fourfold-User: $owner'
   curl '$GATEWAY_URL/v1/dots/concepts/$concept/connections?depth=1'
   curl '$GATEWAY_URL/v1/dots/search' -H 'Content-Type: application/json' \\
        -H 'Fourfold-User: $owner' \\

@@ -39,6 +39,7 @@ start_neo4j() {
 server.default_listen_address=127.0.0.1
 server.http.enabled=true
 server.http.listen_address=:$http_port
+server.http.advertised_address=127.0.0.1:$http_port
 server.bolt.listen_address=:$bolt_port
 server.bolt.advertised_address=127.0.0.1:$bolt_port
 server.http_enabled_modules=TRANSACTIONAL_ENDPOINTS,QUERY_API_ENDPOINTS

@@ -1,4 +1,4 @@
-/// The static keys of services, as `FOURFOLD_SERVICE_KEYS` gives them: names and hashes, never keys.
+/// The static keys of services, as `FOURFOLD_SERVICE_KEYS` gives them: names and hashes, no keys.
 package struct ServiceKeys: Sendable {
     private struct Entry: Sendable {
         let name: String

@@ -12,6 +12,9 @@ enum UUID7 {
         return text(high, low)
     }
 
+    /// New UUIDs in ascending order, so that rows of one array sort as they were sent.
+    static func make(count: Int) -> [String] { (0..<count).map { _ in make() }.sorted() }
+
     private static func text(_ high: UInt64, _ low: UInt64) -> String {
         String(unsafeUninitializedCapacity: 36) { buffer in
             var position = 0

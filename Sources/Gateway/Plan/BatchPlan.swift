@@ -10,6 +10,8 @@ struct BatchPlan {
         let kind: Kind
         let served: ServedEntity
         let id: String?
+        /// The value as JSON; empty for a deletion.
+        let body: [UInt8]
         let query: PlannedQuery
     }
 
@@ -64,52 +66,78 @@ struct BatchPlan {
         }
         let served = try pack.entity(path)
         try requireWritable(served, kind != .create)
-        let id = value["id"]?.string
+        try served.requireOwnerType(owner)
+        let id = try text(value, "id")
         if id == nil && kind != .create {
             throw Problem(
                 .invalidBody, "id must be a string.", errors: [FieldError("id", "is missing")])
         }
-        var tags: [String]?
-        if let text = value["if_match"]?.string {
-            tags = [text.hasPrefix("\"") && text.hasSuffix("\"") && text.count > 1
+        if let id, !served.canBeKey(id) {
+            if kind == .update || kind == .delete { throw Problem(.notFound) }
+            throw Problem(
+                .invalidValue, "id is not a valid uuid.",
+                errors: [FieldError("id", "is not a valid uuid")])
+        }
+        let tags = try text(value, "if_match").map { text in
+            [text.hasPrefix("\"") && text.hasSuffix("\"") && text.count > 1
                 ? String(text.dropFirst().dropLast()) : text]
         }
+        let body = try body(kind, served, id: id, value["value"])
         return Operation(
-            kind: kind, served: served, id: id,
-            query: try query(kind, served, id: id, body: value["value"], tags: tags))
+            kind: kind, served: served, id: id, body: body,
+            query: query(kind, served, id: id ?? "", body: body, tags: tags))
     }
 
-    private func query(
-        _ kind: Kind, _ served: ServedEntity, id: String?, body: JSONValue?, tags: [String]?
-    ) throws(Problem) -> PlannedQuery {
-        let id = id ?? ""
-        if kind == .delete {
-            return served.statements.delete(key: id, owner: owner, etags: tags)
-        }
-        guard let body, body.kind == .object else {
+    /// A member that is a string, if it is there.
+    private func text(_ value: JSONValue, _ name: String) throws(Problem) -> String? {
+        guard let member = value[name], !member.isNull else { return nil }
+        if let text = member.string { return text }
+        throw Problem(
+            .invalidBody, "\(name) must be a string.", errors: [FieldError(name, "must be a string")])
+    }
+
+    /// The checked value as JSON; that of a create holds the operation's id as its key.
+    private func body(
+        _ kind: Kind, _ served: ServedEntity, id: String?, _ value: JSONValue?
+    ) throws(Problem) -> [UInt8] {
+        if kind == .delete { return [] }
+        guard let value, value.kind == .object else {
             throw Problem(
-                .invalidBody, "value must be an object.", errors: [FieldError("value", "is missing")])
+                .invalidBody, "value must be an object.",
+                errors: [FieldError("value", "must be an object")])
         }
         let purpose: BodyCheck.Purpose =
             switch kind {
-            case .create, .delete: .create
-            case .update: .patch(key: id)
-            case .put: .replace(key: id)
+            case .create, .delete: id.map { .createAs(key: $0) } ?? .create
+            case .update: .patch(key: id ?? "")
+            case .put: .replace(key: id ?? "")
             }
         _ = try BodyCheck(entity: served.entity, purpose: purpose, owner: owner, limits: limits)
-            .check(body)
-        let bytes = body.serialized()
+            .check(value)
+        guard kind == .create, let id else { return value.serialized() }
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.key(served.entity.keyColumn)
+        writer.string(id)
+        for member in value.members where member.key != served.entity.keyColumn {
+            writer.key(member.key)
+            writer.raw(member.value.serialized())
+        }
+        writer.endObject()
+        return writer.bytes
+    }
+
+    private func query(
+        _ kind: Kind, _ served: ServedEntity, id: String, body: [UInt8], tags: [String]?
+    ) -> PlannedQuery {
+        let statements = served.statements
         switch kind {
         case .create:
-            let madeKey = id.isEmpty ? UUID7.make() : id
-            return served.statements.create(
-                body: bytes, owner: owner, madeKey: served.statements.makesKey ? madeKey : nil)
-        case .update:
-            return served.statements.patch(key: id, body: bytes, owner: owner, etags: tags)
-        case .put:
-            return served.statements.put(key: id, body: bytes, owner: owner, etags: tags)
-        case .delete:
-            return served.statements.delete(key: id, owner: owner, etags: tags)
+            return statements.create(
+                body: body, owner: owner, madeKey: statements.makesKey ? UUID7.make() : nil)
+        case .update: return statements.patch(key: id, body: body, owner: owner, etags: tags)
+        case .put: return statements.put(key: id, body: body, owner: owner, etags: tags)
+        case .delete: return statements.delete(key: id, owner: owner, etags: tags)
         }
     }
 

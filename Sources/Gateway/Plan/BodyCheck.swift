@@ -6,6 +6,8 @@ struct BodyCheck {
     enum Purpose: Equatable {
         /// New rows: required columns must be there.
         case create
+        /// A new row of this key, which the body need not name.
+        case createAs(key: String)
         /// New rows whose absent columns become null (`columns=` without `missing=default`).
         case createListed
         /// One row by its key.
@@ -110,7 +112,7 @@ struct BodyCheck {
         }
         if column.name == entity.keyColumn {
             switch purpose {
-            case .patch(let key), .replace(let key):
+            case .patch(let key), .replace(let key), .createAs(let key):
                 if !isSame(value, key, column) {
                     findings.add(.keyMismatch, place + column.name, "is not the key of the path")
                 }
@@ -142,15 +144,17 @@ struct BodyCheck {
     private var isChange: Bool {
         switch purpose {
         case .patch, .patchMany: true
-        case .create, .createListed, .replace: false
+        case .create, .createAs, .createListed, .replace: false
         }
     }
 
     private func isRequired(_ column: Column) -> Bool {
         let isKey = column.name == entity.keyColumn
+        if column.isFilledByTrigger { return false }
         switch purpose {
         case .patch, .patchMany: return false
         case .replace: return column.defaultExpression == nil && !isKey && !column.isWriteOnly
+        case .createAs: return column.defaultExpression == nil && !isKey
         case .create:
             return column.defaultExpression == nil && !(isKey && EntitySQL(entity).makesKey)
         case .createListed:
@@ -228,6 +232,10 @@ private struct Findings {
             let names = entity.columns.filter { !$0.isGenerated && !$0.isWriteOnly }.map(\.name)
             return "Columns: \(names.joined(separator: ", "))."
         case .generatedColumn: return "Leave it out."
+        case .missingColumn:
+            guard let owner = entity.ownerColumn, errors.contains(where: { $0.field.hasSuffix(owner) })
+            else { return nil }
+            return "The owner may stand in the header Fourfold-User instead."
         case .ownerMismatch: return "Leave the owner out, or name the one of the request."
         case .keyMismatch: return "Leave the key out of the body."
         default: return nil

@@ -62,7 +62,8 @@ enum BulkWrite {
             owner = builder.bind(caller, as: sql.ownerType)
         }
         var madeKey: String?
-        if sql.makesKey {
+        // A parameter that the statement does not name would be one too many.
+        if sql.usesMadeKeys(insert) {
             let keys = builder.bind(sqlArrayLiteral(insert.madeKeys), as: "\(sql.keyType)[]")
             madeKey = "(\(keys))[_e.n]"
         }

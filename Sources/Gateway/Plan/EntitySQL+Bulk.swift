@@ -17,6 +17,11 @@ extension EntitySQL {
         }
     }
 
+    /// Whether a key can be missing: `columns=` that lists it asks for one in every object.
+    func usesMadeKeys(_ insert: BulkWrite.Insert) -> Bool {
+        makesKey && (insert.isMissingDefault || insert.listed == nil || ignoresBodyKey(insert))
+    }
+
     /// `columns=` does not list the key, so that a key in the body does not count.
     func ignoresBodyKey(_ insert: BulkWrite.Insert) -> Bool {
         guard let listed = insert.listed else { return false }

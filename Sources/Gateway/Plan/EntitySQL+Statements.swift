@@ -71,7 +71,7 @@ extension EntitySQL {
             let keyValue = place(.key, keyType)
             let columns = writableColumns.map { quoteSQLIdentifier($0.name) }
             let values = writableColumns.map {
-                $0.name == entity.keyColumn ? keyValue : newValue($0, &place)
+                $0.name == entity.keyColumn ? keyValue : keptOrNewValue($0, body, &place)
             }
             let etags = place(.etags, "text[]")
             let isNew = place(.isNew, "boolean")
@@ -136,6 +136,18 @@ extension EntitySQL {
         let value = "_n.\(quoteSQLIdentifier(column.name))"
         guard column.name == entity.ownerColumn else { return value }
         return "coalesce(\(place(.owner, ownerType)), \(value))"
+    }
+
+    /// What a replacement writes: a write-only column that the body does not name stays, also where
+    /// it must not be null, which is checked before the conflict is seen.
+    private func keptOrNewValue(
+        _ column: Column, _ body: String, _ place: inout Places
+    ) -> String {
+        let value = newValue(column, &place)
+        guard column.isWriteOnly else { return value }
+        return "CASE WHEN \(body) ? \(quoteSQLLiteral(column.name)) THEN \(value) "
+            + "ELSE coalesce((SELECT \(EntitySQL.reference(column.name)) FROM \(table) AS _t "
+            + "WHERE \(isTheRow(&place))), \(value)) END"
     }
 
     private func patchedColumns(_ body: String) -> String {

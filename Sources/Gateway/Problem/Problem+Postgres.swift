@@ -232,7 +232,17 @@ extension Problem {
         guard let state = EngineState(rawValue: error.sqlState) else {
             return Problem(.domainRule, "A rule of the schema refuses this (\(error.sqlState)).")
         }
-        return state.problem(rowCount: Int(error.message))
+        var problem = state.problem(rowCount: Int(error.message))
+        if problem.errors.isEmpty, let column = error.column {
+            problem.errors = [FieldError(column, "is refused by a rule of the schema")]
+        }
+        return problem
+    }
+}
+
+extension Entity {
+    fileprivate func visible(_ columns: [String]) -> [String] {
+        columns.filter { column($0)?.isWriteOnly == false }
     }
 }
 
@@ -253,6 +263,7 @@ extension ServerError {
     /// The unique key the constraint stands for: `<table>_pkey`, or the key whose columns it names.
     fileprivate func uniqueColumns(_ entity: Entity?) -> [String] {
         guard let entity, let constraint else { return [] }
+        if let columns = entity.constraintColumns[constraint] { return entity.visible(columns) }
         if constraint == "\(entity.relation)_pkey" { return [entity.keyColumn] }
         let keys = entity.uniqueKeys.sorted { $0.count > $1.count }
         let name = constraint.lowercased()
@@ -264,6 +275,7 @@ extension ServerError {
     /// The column whose name is in the constraint's, as PostgreSQL names constraints by default.
     fileprivate func columnsNamedByConstraint(_ entity: Entity?) -> [String] {
         guard let entity, let constraint else { return [] }
+        if let columns = entity.constraintColumns[constraint] { return entity.visible(columns) }
         let name = constraint.lowercased()
         let named = entity.columns.map(\.name).filter { column in
             name.hasPrefix("\(entity.relation)_\(column)_".lowercased())

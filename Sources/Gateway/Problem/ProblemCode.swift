@@ -73,7 +73,8 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     /// The HTTP status of the answer.
     package var status: Int {
         switch self {
-        case .malformedRequest, .malformedJSON, .invalidBody, .invalidValue, .missingColumn, .unknownColumn,
+        case .malformedRequest, .malformedJSON, .invalidBody, .invalidValue, .missingColumn,
+            .unknownColumn,
             .generatedColumn, .duplicateRows, .tooManyRows, .invalidParameter, .invalidHeader,
             .invalidFilter, .invalidSelect, .invalidOrder, .invalidCursor, .invalidConflictTarget,
             .filterRequired, .columnNotIndexed, .queryTooComplex, .embeddingUnsupported,

@@ -15,7 +15,9 @@ struct GraphForm {
         limit = 100
         var seen: Set<String> = []
         for (name, value) in pairs {
-            guard seen.insert(name).inserted else { throw GraphForm.invalid(name, "is there twice") }
+            guard seen.insert(name).inserted else {
+                throw GraphForm.invalid(name, "is there twice")
+            }
             switch name {
             case "token": continue
             case "depth": depth = try GraphForm.depth(name, Int(value))
@@ -49,7 +51,8 @@ struct GraphForm {
 
     func query(keys: [String], owner: String?) -> ConnectionsQuery {
         ConnectionsQuery(
-            keys: keys, owner: owner, depth: depth, types: types, direction: direction, limit: limit)
+            keys: keys, owner: owner, depth: depth, types: types, direction: direction,
+            limit: limit)
     }
 
     // MARK: Values
@@ -83,7 +86,10 @@ struct GraphForm {
     private static func types(_ names: [String]) throws(Problem) -> [String] {
         guard (1...ConnectionsQuery.typeCountMax).contains(names.count),
             names.allSatisfy({ !$0.isEmpty && $0.utf8.count <= typeByteCountMax })
-        else { throw invalid("types", "must name 1 to \(ConnectionsQuery.typeCountMax) relationship types") }
+        else {
+            throw invalid(
+                "types", "must name 1 to \(ConnectionsQuery.typeCountMax) relationship types")
+        }
         return names
     }
 

@@ -136,7 +136,8 @@ struct SearchQuery {
             let key = value["id"]?.string
         else { throw SearchQuery.invalid("like", "must be {\"entity\": …, \"id\": …}") }
         guard known.contains(path) else {
-            throw SearchQuery.invalid("like.entity", "must be one of \(known.joined(separator: ", "))")
+            throw SearchQuery.invalid(
+                "like.entity", "must be one of \(known.joined(separator: ", "))")
         }
         return (path, key)
     }
@@ -148,7 +149,8 @@ struct SearchQuery {
         var pairs: [(name: String, value: String)] = []
         for (name, condition) in value.members {
             guard let text = condition.string else {
-                throw SearchQuery.invalid("filter.\(name.prefix(60))", "must be a string such as eq.x")
+                throw SearchQuery.invalid(
+                    "filter.\(name.prefix(60))", "must be a string such as eq.x")
             }
             pairs.append((name, text))
         }

@@ -1,4 +1,4 @@
-/// What a write returns and any read accepts: the transaction it was, in which life of the database.
+/// What a write returns and any read accepts: its transaction, in which life of the database.
 ///
 /// Opaque to callers; written as `<xid>.<origin>`, both hexadecimal.
 package struct ConsistencyToken: Sendable, Equatable {

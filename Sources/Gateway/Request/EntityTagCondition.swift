@@ -27,9 +27,36 @@ struct EntityTagCondition: Sendable {
         }
     }
 
+    /// Whether there is an `If-None-Match`.
+    var isForReading: Bool { mustNotExist || notMatching != nil }
+
     /// Whether a reader already has this state. Weak comparison, as for `If-None-Match`.
     func isNotModified(_ tag: String) -> Bool {
         mustNotExist || notMatching?.contains(tag) == true
+    }
+
+    /// Refuses what a write of many rows would have to ignore.
+    func requireUnused() throws(Problem) {
+        guard matching == nil, !mustExist else {
+            throw Problem(
+                .invalidHeader, "If-Match goes with one row, not with a collection.",
+                hint: "Write the row by its path.",
+                errors: [FieldError("If-Match", "is not taken here")])
+        }
+        try requireNoneMatchUnused()
+    }
+
+    /// Refuses an `If-None-Match` that a write would have to ignore.
+    ///
+    /// - Parameter butAny: `*` is taken.
+    func requireNoneMatchUnused(butAny: Bool = false) throws(Problem) {
+        if notMatching == nil && (butAny || !mustNotExist) { return }
+        throw Problem(
+            .invalidHeader,
+            butAny
+                ? "A write takes no If-None-Match but `*`." : "This write takes no If-None-Match.",
+            hint: "Name the state that the row must have with If-Match.",
+            errors: [FieldError("If-None-Match", "is not taken here")])
     }
 
     private static func tags(_ text: String, _ header: String) throws(Problem) -> [String] {
@@ -38,11 +65,11 @@ struct EntityTagCondition: Sendable {
             var tag = part.trimmingSpaces
             if tag.hasPrefix("W/") { tag.removeFirst(2) }
             guard tag.count >= 2, tag.first == "\"", tag.last == "\"" else {
-                throw Problem(
-                    .invalidHeader, "\(header) must hold entity tags in double quotes.",
-                    errors: [FieldError(header, "malformed")])
+                throw malformed(header)
             }
-            tags.append(String(tag.dropFirst().dropLast()))
+            let inner = tag.dropFirst().dropLast()
+            guard !inner.contains("\"") else { throw malformed(header) }
+            tags.append(String(inner))
         }
         guard (1...tagCountMax).contains(tags.count) else {
             throw Problem(
@@ -50,5 +77,10 @@ struct EntityTagCondition: Sendable {
                 errors: [FieldError(header, "too many or none")])
         }
         return tags
+    }
+    private static func malformed(_ header: String) -> Problem {
+        Problem(
+            .invalidHeader, "\(header) must hold entity tags in double quotes.",
+            errors: [FieldError(header, "malformed")])
     }
 }

@@ -22,12 +22,15 @@ struct Preferences: Sendable, Equatable {
     /// Greatest wait that is honoured, in milliseconds; longer ones are cut to it.
     static let waitMillisecondsMax = 10_000
 
-    /// - Parameter header: The values of all `Prefer` lines, joined by commas; nil if there is none.
+    /// - Parameter header: The values of all `Prefer` lines, joined by commas; nil without any.
     init(_ header: String?) {
-        for part in (header ?? "").split(separator: ",") {
+        guard let header else { return }
+        for part in header.split(separator: ",") {
             let pieces = part.split(separator: "=", maxSplits: 1)
             guard pieces.count == 2 else { continue }
-            take(name: pieces[0].trimmingSpaces.lowercased(), value: unquote(pieces[1].trimmingSpaces))
+            take(
+                name: pieces[0].trimmingSpaces.lowercased(),
+                value: unquote(pieces[1].trimmingSpaces))
         }
     }
 

@@ -3,7 +3,7 @@ internal import JSON
 internal import Runtime
 
 /// One request, parsed as far as all routes need it.
-struct RequestContext: Sendable {
+final class RequestContext: Sendable {
     let request: HTTPRequest
     let caller: Caller
     let preferences: Preferences
@@ -26,7 +26,9 @@ struct RequestContext: Sendable {
 
     /// The token that the client sent; nil without one.
     func token() throws(Problem) -> ConsistencyToken? {
-        let text = request.headers["fourfold-token"] ?? request.query.first { $0.name == "token" }?.value
+        let text =
+            request.headers["fourfold-token"]
+            ?? request.query.first { $0.name == "token" }?.value
         guard let text else { return nil }
         guard let token = ConsistencyToken(text) else {
             throw Problem(

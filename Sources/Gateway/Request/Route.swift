@@ -27,7 +27,7 @@ enum Route: Equatable {
             if segments[1] == "sync" {
                 self.init(sync: segments.dropFirst(2))
             } else {
-                self.init(pack: segments[1], rest: Array(segments.dropFirst(2)))
+                self.init(inPack: segments)
             }
         default: return nil
         }
@@ -44,15 +44,18 @@ enum Route: Equatable {
         }
     }
 
-    private init?(pack: String, rest: [String]) {
-        if pack.isEmpty || rest.contains("") { return nil }
-        switch (rest.count, rest.last) {
-        case (1, "batch"): self = .batch(pack: pack)
-        case (1, "search"): self = .search(pack: pack)
-        case (1, _): self = .collection(pack: pack, entity: rest[0])
-        case (2, _): self = .item(pack: pack, entity: rest[0], id: rest[1])
-        case (3, "connections"): self = .connections(pack: pack, entity: rest[0], id: rest[1])
-        case (3, "sync"): self = .entitySync(pack: pack, entity: rest[0], id: rest[1])
+    /// `/v1/{pack}/…`
+    private init?(inPack path: [String]) {
+        let pack = path[1]
+        if pack.isEmpty || path.contains("") { return nil }
+        switch (path.count, path[path.count - 1]) {
+        case (3, "batch"): self = .batch(pack: pack)
+        case (3, "search"): self = .search(pack: pack)
+        case (3, _): self = .collection(pack: pack, entity: path[2])
+        case (4, _): self = .item(pack: pack, entity: path[2], id: path[3])
+        case (5, "connections"):
+            self = .connections(pack: pack, entity: path[2], id: path[3])
+        case (5, "sync"): self = .entitySync(pack: pack, entity: path[2], id: path[3])
         default: return nil
         }
     }

@@ -11,7 +11,7 @@ extension Gateway {
         let document = try context.json()
         let operations = try BatchPlan(pack: pack, limits: limits, owner: context.caller.owner)
             .plan(document.root) { served, isChange throws(Problem) in
-                try requireWritable(served, isChange: isChange)
+                try requireWritable(served, context.caller, isChange: isChange)
             }
         try requireRoom()
         let results = try await runBatch(operations, context)
@@ -33,13 +33,20 @@ extension Gateway {
                     try await connection.transaction {
                         var results: [WriteResult] = []
                         for (index, operation) in operations.enumerated() {
-                            results.append(try await run(operation, at: index, connection))
+                            results.append(try await run(operation, at: index, context, connection))
                         }
                         return results
                     }
                 }
             } catch let problem as Problem {
                 throw problem
+            } catch let failure as OperationFailure {
+                // Asked on another connection, and only now that the batch's own is free again.
+                let operation = operations[failure.index]
+                throw await explain(
+                    failure.error, context, operation.served, body: operation.body,
+                    isDelete: operation.kind == .delete
+                ).inOperation(failure.index)
             } catch let error as PostgresError {
                 guard error.isRetryable, attempt < 3 else { throw Problem(error) }
                 attempt += 1
@@ -50,20 +57,25 @@ extension Gateway {
     }
 
     private func run(
-        _ operation: BatchPlan.Operation, at index: Int, _ connection: PostgresConnection
+        _ operation: BatchPlan.Operation, at index: Int, _ context: RequestContext,
+        _ connection: PostgresConnection
     ) async throws -> WriteResult {
         do {
             let result = WriteResult(
                 try await connection.query(operation.query.statement, operation.query.parameters))
-            try requireDone(result)
+            try requireDone(result, context)
             return result
         } catch let error as PostgresError where !error.isRetryable {
-            let isDelete = operation.kind == .delete
-            throw Problem(error, entity: operation.served.entity, isDelete: isDelete)
-                .inOperation(index)
+            throw OperationFailure(index: index, error: error)
         } catch let problem as Problem {
             throw problem.inOperation(index)
         }
+    }
+
+    /// The database refused one operation.
+    private struct OperationFailure: Error {
+        let index: Int
+        let error: PostgresError
     }
 
     private func batchBody(

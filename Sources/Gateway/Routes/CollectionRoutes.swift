@@ -7,16 +7,20 @@ extension Gateway {
     func collection(
         _ context: RequestContext, _ served: ServedEntity
     ) async throws(Problem) -> HTTPResponse {
+        try served.requireOwnerType(context.caller.owner)
+        if ![.get, .head].contains(context.method) {
+            try EntityTagCondition(context.request.headers).requireUnused()
+        }
         switch context.method {
         case .get, .head: return try await list(context, served)
         case .post:
-            try requireWritable(served, isChange: false)
+            try requireWritable(served, context.caller, isChange: false)
             return try await create(context, served)
         case .patch:
-            try requireWritable(served, isChange: true)
+            try requireWritable(served, context.caller, isChange: true)
             return try await patchMany(context, served)
         case .delete:
-            try requireWritable(served, isChange: true)
+            try requireWritable(served, context.caller, isChange: true)
             return try await deleteMany(context, served)
         case .put, .options, .other:
             throw .methodNotAllowed(allowed: collectionMethods(served))
@@ -70,7 +74,8 @@ extension Gateway {
             let name = pair.split(separator: "=").first
             return name != "cursor" && name != "offset"
         }
-        return request.path + "?" + (kept.map(String.init) + ["cursor=\(cursor)"]).joined(separator: "&")
+        let pairs = kept.map(String.init) + ["cursor=\(cursor)"]
+        return request.path + "?" + pairs.joined(separator: "&")
     }
 
     // MARK: Creates
@@ -83,9 +88,9 @@ extension Gateway {
             context.request.query, entity: served.entity, limits: limits)
         let document = try context.json()
         let preferences = context.preferences
+        let isListed = parsed.columns != nil && !preferences.isMissingDefault
         let check = BodyCheck(
-            entity: served.entity,
-            purpose: parsed.columns != nil && !preferences.isMissingDefault ? .createListed : .create,
+            entity: served.entity, purpose: isListed ? .createListed : .create,
             owner: context.caller.owner, listed: parsed.columns, limits: limits)
         let checked = try check.check(document.root)
         let isPlain =
@@ -110,7 +115,7 @@ extension Gateway {
         let insert = BulkWrite.Insert(
             body: context.request.body, checked: checked, owner: context.caller.owner,
             madeKeys: served.statements.makesKey
-                ? (0..<checked.rowCount).map { _ in UUID7.make() } : [],
+                ? UUID7.make(count: checked.rowCount) : [],
             listed: parsed.columns, isMissingDefault: preferences.isMissingDefault,
             resolution: preferences.resolution, conflictColumns: parsed.conflictColumns)
         let answer = bulkAnswer(

@@ -9,7 +9,8 @@ extension Gateway {
         _ context: RequestContext, _ pack: ServedPack, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.get, .head])
-        let isNode = pack.pack.graph?.nodes.contains { $0.entityPath == served.entity.path } ?? false
+        let nodes = pack.pack.graph?.nodes ?? []
+        let isNode = nodes.contains { $0.entityPath == served.entity.path }
         guard isNode else {
             throw Problem(.unknownRoute, "Rows of this entity are no nodes of the graph.")
         }

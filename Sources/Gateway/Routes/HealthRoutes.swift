@@ -10,7 +10,7 @@ extension Gateway {
             status: 200, headers: .json, body: .bytes(Array("{\"status\":\"up\"}".utf8)))
     }
 
-    /// Per store: up, down or degraded. 503 only without PostgreSQL: everything else has a fallback.
+    /// Per store: up, down or degraded. 503 only without PostgreSQL: all else has a fallback.
     func readiness(_ request: HTTPRequest) async throws(Problem) -> HTTPResponse {
         try requireMethod(request.method, [.get, .head])
         let checks = await stores.health(

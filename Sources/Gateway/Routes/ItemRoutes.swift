@@ -7,16 +7,21 @@ extension Gateway {
     func item(
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
+        try served.requireOwnerType(context.caller.owner)
+        if context.method != .put && !served.canBeKey(id) {
+            throw Problem(
+                .notFound, "The id is not a UUID, so no row of \(served.entity.path) has it.")
+        }
         switch context.method {
         case .get, .head: return try await getItem(context, served, id: id)
         case .patch:
-            try requireWritable(served, isChange: true)
+            try requireWritable(served, context.caller, isChange: true, isItem: true)
             return try await patchItem(context, served, id: id)
         case .put:
-            try requireWritable(served, isChange: true)
+            try requireWritable(served, context.caller, isChange: true, isItem: true)
             return try await putItem(context, served, id: id)
         case .delete:
-            try requireWritable(served, isChange: true)
+            try requireWritable(served, context.caller, isChange: true, isItem: true)
             return try await deleteItem(context, served, id: id)
         case .post, .options, .other:
             throw .methodNotAllowed(allowed: itemMethods(served))
@@ -26,43 +31,15 @@ extension Gateway {
     private func getItem(
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
-        let condition = try EntityTagCondition(context.request.headers)
-        let query = try itemQuery(context, served, id: id)
-        let result = try await read(query, context, served)
-        guard result.rowCount > 0 else { throw Problem(.notFound) }
-        let tag = result.string(0, 1) ?? ""
-        if condition.isNotModified(tag) {
-            return HTTPResponse(status: 304, headers: ["ETag": "\"\(tag)\""])
-        }
-        var headers = HTTPHeaders.json
-        headers.append("ETag", "\"\(tag)\"")
-        return HTTPResponse(
-            status: 200, headers: headers,
-            body: .foreign(owner: result, bytes: result.bytes(0, 0)))
-    }
-
-    /// The prepared statement, or one for the columns that `select` names.
-    private func itemQuery(
-        _ context: RequestContext, _ served: ServedEntity, id: String
-    ) throws(Problem) -> PlannedQuery {
-        let owner = context.caller.owner
-        guard context.request.rawQuery != nil else {
-            return served.statements.get(key: id, owner: owner)
-        }
-        let parsed = try CollectionQuery.parse(context.request.query, entity: served.entity)
-        guard parsed.isSelectionOnly else {
-            throw Problem(
-                .invalidParameter, "One row takes no parameter but select.",
-                hint: "Filter the collection instead.")
-        }
-        return ReadPlans.get(
-            key: id, selection: parsed.selection, entity: served.entity, owner: owner)
+        let item = try ItemRead(context, served, id: id)
+        return try item.response(try await read(item.query, context, served))
     }
 
     private func patchItem(
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
         let condition = try EntityTagCondition(context.request.headers)
+        try condition.requireNoneMatchUnused()
         let document = try context.json()
         _ = try BodyCheck(
             entity: served.entity, purpose: .patch(key: id), owner: context.caller.owner
@@ -78,6 +55,12 @@ extension Gateway {
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
         let condition = try EntityTagCondition(context.request.headers)
+        try condition.requireNoneMatchUnused(butAny: true)
+        if !served.canBeKey(id) {
+            throw Problem(
+                .invalidValue, "The id of the path is not a valid uuid.",
+                errors: [FieldError(served.entity.keyColumn, "is not a valid uuid")])
+        }
         let document = try context.json()
         _ = try BodyCheck(
             entity: served.entity, purpose: .replace(key: id), owner: context.caller.owner
@@ -101,10 +84,11 @@ extension Gateway {
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
         let condition = try EntityTagCondition(context.request.headers)
+        try condition.requireNoneMatchUnused()
         let query = served.statements.delete(
             key: id, owner: context.caller.owner, etags: condition.matching)
         let result = try await write(query, context, served, isDelete: true)
-        try requireDone(result)
+        try requireDone(result, context)
         var headers: HTTPHeaders = [:]
         headers.appendToken(result, configuration)
         return HTTPResponse(status: 204, headers: headers)
@@ -114,7 +98,7 @@ extension Gateway {
     func answer(
         _ result: WriteResult, _ context: RequestContext, _ served: ServedEntity
     ) throws(Problem) -> HTTPResponse {
-        try requireDone(result)
+        try requireDone(result, context)
         var headers = HTTPHeaders.json
         headers.append("ETag", "\"\(result.etag ?? "")\"")
         headers.appendToken(result, configuration)
@@ -129,23 +113,35 @@ extension Gateway {
             body: .foreign(owner: result.result, bytes: body))
     }
 
-    func requireDone(_ result: WriteResult) throws(Problem) {
+    func requireDone(_ result: WriteResult, _ context: RequestContext) throws(Problem) {
         switch result.outcome {
         case .created, .changed: return
         case .precondition: throw .preconditionFailed(etag: result.etag)
-        case .owner: throw Problem(.ownerImmutable)
+        case .owner:
+            // The body's owner was compared with the caller's before, so the row is another's.
+            if context.caller.owner != nil { throw Problem(.notFound) }
+            throw Problem(.ownerImmutable)
         case .none: throw Problem(.notFound)
         }
     }
 
     /// Refuses writes to what is not written.
-    func requireWritable(_ served: ServedEntity, isChange: Bool) throws(Problem) {
-        let allowed = isChange ? itemMethods(served) : collectionMethods(served)
+    ///
+    /// - Parameter isItem: The path is one row's, for `Allow`.
+    func requireWritable(
+        _ served: ServedEntity, _ caller: Caller, isChange: Bool, isItem: Bool = false
+    ) throws(Problem) {
+        let allowed = isItem ? itemMethods(served) : collectionMethods(served)
         if served.entity.isReadOnly {
             throw .methodNotAllowed(.readOnlyEntity, allowed: allowed)
         }
         if isChange && served.entity.isAppendOnly {
             throw .methodNotAllowed(.appendOnly, allowed: allowed)
+        }
+        if served.entity.ownerColumn == nil, caller.owner != nil {
+            throw Problem(
+                .forbidden, "Rows of this entity belong to everybody.",
+                hint: "A service may write them, without Fourfold-User.")
         }
     }
 

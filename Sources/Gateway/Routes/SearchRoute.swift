@@ -30,7 +30,8 @@ extension Gateway {
         if form.expand != nil {
             writer.key("graph")
             writer.beginObject()
-            writer.subgraph(graph ?? Connections(nodes: [], edges: [], isTruncated: false, source: ""))
+            writer.subgraph(
+                graph ?? Connections(nodes: [], edges: [], isTruncated: false, source: ""))
             writer.endObject()
         }
         writer.searchMeta(

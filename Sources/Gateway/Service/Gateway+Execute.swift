@@ -29,7 +29,8 @@ extension Gateway {
             stores.wakeRelay(served.pack)
             return WriteResult(result)
         } catch {
-            throw await explain(error, context, served, isDelete: isDelete)
+            throw await explain(
+                error, context, served, body: context.request.body, isDelete: isDelete)
         }
     }
 
@@ -46,7 +47,8 @@ extension Gateway {
             stores.wakeRelay(served.pack)
             return result
         } catch let error as PostgresError {
-            throw await explain(error, context, served, isDelete: isDelete)
+            throw await explain(
+                error, context, served, body: context.request.body, isDelete: isDelete)
         } catch {
             throw Problem(.internalError)
         }
@@ -54,15 +56,15 @@ extension Gateway {
 
     /// A problem that names the fields, where the database refused values.
     func explain(
-        _ error: PostgresError, _ context: RequestContext, _ served: ServedEntity,
+        _ error: PostgresError, _ context: RequestContext, _ served: ServedEntity, body: [UInt8],
         isDelete: Bool
     ) async -> Problem {
         let problem = Problem(error, entity: served.entity, isDelete: isDelete)
         guard let state = error.serverError?.sqlState, state.hasPrefix("22"),
-            !context.request.body.isEmpty
+            !body.isEmpty
         else { return problem }
         let plan = InvalidFieldsPlan(entity: served.entity)
-        let query = plan.query(body: context.request.body)
+        let query = plan.query(body: body)
         let found = try? await postgres.withConnection(deadline: context.deadline) {
             try await $0.query(query.statement, query.parameters)
         }

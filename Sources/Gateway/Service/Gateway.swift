@@ -33,6 +33,22 @@ package final class Gateway: @unchecked Sendable {
         }
     }
 
+    /// Takes a read of one row, which needs no task; see ``HTTPServer/DirectHandler``.
+    package func respondDirectly(to request: HTTPRequest, _ reply: HTTPReply) -> Bool {
+        guard request.method.isRead,
+            case .item(let pack, let entity, let id) = Route(request.pathSegments),
+            let context = try? RequestContext(request, configuration),
+            let served = try? served(pack).entity(entity),
+            let read = try? ItemRead(context, served, id: id)
+        else { return false }
+        postgres.query(
+            read.query.statement, read.query.parameters, deadline: context.deadline
+        ) { answer in
+            reply.send(read.response(answer))
+        }
+        return true
+    }
+
     private func answer(_ request: HTTPRequest) async throws(Problem) -> HTTPResponse {
         guard let route = Route(request.pathSegments) else { throw Problem(.unknownRoute) }
         switch route {

@@ -1,6 +1,6 @@
-package import Runtime
+internal import Runtime
 
-/// Whether writes must wait because a lane is too far behind. Set by one watcher, read by all loops.
+/// Whether writes must wait because a lane is too far behind. One watcher sets it, all loops read.
 package final class LaneOverload: Sendable {
     private let state = Lock<Duration?>(nil)
 
@@ -14,7 +14,8 @@ package final class LaneOverload: Sendable {
     ///   - budget: The lag that is allowed.
     package func update(lag: Duration, budget: Duration) {
         // At the rate at which time passes the lag cannot shrink faster than by itself.
-        let delay: Duration? = lag <= budget ? nil : min(max(lag - budget, .seconds(1)), .seconds(60))
+        let delay: Duration? =
+            lag <= budget ? nil : min(max(lag - budget, .seconds(1)), .seconds(60))
         state.withLock { $0 = delay }
     }
 }

@@ -1,7 +1,7 @@
 package import Packs
 
 /// A pack with the statements of its entities. Made once, shared by all loops.
-package struct ServedPack: Sendable {
+package final class ServedPack: Sendable {
     package let pack: Pack
     private let entities: [String: ServedEntity]
 
@@ -22,7 +22,7 @@ package struct ServedPack: Sendable {
 }
 
 /// An entity and what is prepared for it.
-struct ServedEntity: Sendable {
+final class ServedEntity: Sendable {
     let entity: Entity
     let pack: String
     let statements: EntityStatements
@@ -31,6 +31,21 @@ struct ServedEntity: Sendable {
         self.entity = entity
         self.pack = pack
         statements = EntityStatements(entity, pack: pack)
+    }
+
+    /// Whether a row could have this key at all. Only UUIDs are looked at.
+    func canBeKey(_ id: String) -> Bool {
+        entity.column(entity.keyColumn)?.baseType != "uuid" || isUUID(id)
+    }
+
+    /// - Throws: 400 if no row could have this owner.
+    func requireOwnerType(_ owner: String?) throws(Problem) {
+        guard let owner, let name = entity.ownerColumn, entity.column(name)?.baseType == "uuid",
+            !isUUID(owner)
+        else { return }
+        throw Problem(
+            .invalidHeader, "Fourfold-User must be an owner's id, a UUID.",
+            errors: [FieldError("Fourfold-User", "is not a valid uuid")])
     }
 
     /// The path of one row, for `Location`.

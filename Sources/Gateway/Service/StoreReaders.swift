@@ -1,8 +1,8 @@
 package import Neo4j
-package import Postgres
+internal import Postgres
 package import Projection
 package import Redis
-package import Runtime
+internal import Runtime
 package import Weaviate
 
 /// The stores beside PostgreSQL as one loop reaches them, and the relay that keeps them in step.

@@ -47,7 +47,8 @@ struct RequestTests {
     @Test("preferences are read, the first one counts, unknown ones are ignored")
     func preferences() {
         let read = Preferences(
-            #"return=representation, count=exact,wait=500 , resolution="merge-duplicates", x, foo=1, return=minimal, missing=default, max-affected=3"#)
+            #"return=representation, count=exact,wait=500 , resolution="merge-duplicates", x, "#
+                + "foo=1, return=minimal, missing=default, max-affected=3")
         #expect(read.returning == .representation)
         #expect(read.count == .exact)
         #expect(read.waitMilliseconds == 500)
@@ -70,7 +71,10 @@ struct RequestTests {
 
     @Test(
         "what is no token is refused",
-        arguments: ["", ".", "1", "1.", ".1", "1.2.3", "g.1", "-1.1", "+1.1", "11111111111111111.1", "1.111111111"])
+        arguments: [
+            "", ".", "1", "1.", ".1", "1.2.3", "g.1", "-1.1", "+1.1", "11111111111111111.1",
+            "1.111111111",
+        ])
     func badTokens(_ text: String) {
         #expect(ConsistencyToken(text) == nil)
     }

@@ -11,90 +11,92 @@ enum Things {
             + digits
     }
 
+    private static let columns = [
+        Column(
+            name: "id",
+            type: "uuid",
+            baseType: "uuid",
+            isNotNull: true,
+            defaultExpression: "gen_random_uuid()",
+            isIndexed: true
+        ),
+        Column(
+            name: "owner_id",
+            type: "uuid",
+            baseType: "uuid",
+            isNotNull: true,
+            isIndexed: true
+        ),
+        Column(
+            name: "name",
+            type: "character varying(20)",
+            baseType: "character varying",
+            isNotNull: true
+        ),
+        Column(name: "note", type: "text", baseType: "text"),
+        Column(
+            name: "status",
+            type: "text",
+            baseType: "text",
+            isNotNull: true,
+            defaultExpression: "'active'::text",
+            isIndexed: true
+        ),
+        Column(
+            name: "tags",
+            type: "text[]",
+            baseType: "text[]",
+            isArray: true,
+            isNotNull: true,
+            defaultExpression: "'{}'::text[]"
+        ),
+        Column(
+            name: "meta",
+            type: "jsonb",
+            baseType: "jsonb",
+            isNotNull: true,
+            defaultExpression: "'{}'::jsonb"
+        ),
+        Column(name: "parts", type: "jsonb[]", baseType: "jsonb[]", isArray: true),
+        Column(
+            name: "weight",
+            type: "double precision",
+            baseType: "double precision",
+            defaultExpression: "0.5"
+        ),
+        Column(name: "count", type: "integer", baseType: "integer"),
+        Column(name: "is_open", type: "boolean", baseType: "boolean"),
+        Column(
+            name: "at",
+            type: "timestamp with time zone",
+            baseType: "timestamp with time zone",
+            isNotNull: true,
+            defaultExpression: "now()"
+        ),
+        Column(name: "span", type: "int4range", baseType: "int4range"),
+        Column(
+            name: "length",
+            type: "integer",
+            baseType: "integer",
+            defaultExpression: "char_length((name)::text)",
+            isGenerated: true
+        ),
+        Column(
+            name: "number",
+            type: "bigint",
+            baseType: "bigint",
+            isNotNull: true,
+            isGenerated: true
+        ),
+        Column(name: "secret", type: "text", baseType: "text", isWriteOnly: true),
+    ]
+
     static func entity(schema: String = "things") -> Entity {
         Entity(
             path: "things",
             schema: schema,
             relation: "things",
-            columns: [
-                Column(
-                    name: "id",
-                    type: "uuid",
-                    baseType: "uuid",
-                    isNotNull: true,
-                    defaultExpression: "gen_random_uuid()",
-                    isIndexed: true
-                ),
-                Column(
-                    name: "owner_id",
-                    type: "uuid",
-                    baseType: "uuid",
-                    isNotNull: true,
-                    isIndexed: true
-                ),
-                Column(
-                    name: "name",
-                    type: "character varying(20)",
-                    baseType: "character varying",
-                    isNotNull: true
-                ),
-                Column(name: "note", type: "text", baseType: "text"),
-                Column(
-                    name: "status",
-                    type: "text",
-                    baseType: "text",
-                    isNotNull: true,
-                    defaultExpression: "'active'::text",
-                    isIndexed: true
-                ),
-                Column(
-                    name: "tags",
-                    type: "text[]",
-                    baseType: "text[]",
-                    isArray: true,
-                    isNotNull: true,
-                    defaultExpression: "'{}'::text[]"
-                ),
-                Column(
-                    name: "meta",
-                    type: "jsonb",
-                    baseType: "jsonb",
-                    isNotNull: true,
-                    defaultExpression: "'{}'::jsonb"
-                ),
-                Column(name: "parts", type: "jsonb[]", baseType: "jsonb[]", isArray: true),
-                Column(
-                    name: "weight",
-                    type: "double precision",
-                    baseType: "double precision",
-                    defaultExpression: "0.5"
-                ),
-                Column(name: "count", type: "integer", baseType: "integer"),
-                Column(name: "is_open", type: "boolean", baseType: "boolean"),
-                Column(
-                    name: "at",
-                    type: "timestamp with time zone",
-                    baseType: "timestamp with time zone",
-                    isNotNull: true,
-                    defaultExpression: "now()"
-                ),
-                Column(name: "span", type: "int4range", baseType: "int4range"),
-                Column(
-                    name: "length",
-                    type: "integer",
-                    baseType: "integer",
-                    defaultExpression: "char_length((name)::text)",
-                    isGenerated: true
-                ),
-                Column(
-                    name: "number",
-                    type: "bigint",
-                    baseType: "bigint",
-                    isNotNull: true,
-                    isGenerated: true
-                ),
-                Column(name: "secret", type: "text", baseType: "text", isWriteOnly: true),
-            ],
+            columns: columns,
             keyColumn: "id",
             ownerColumn: "owner_id",
             uniqueKeys: [["id"], ["owner_id", "name"]]
