@@ -70,4 +70,11 @@ package final class VectorReader: @unchecked Sendable {
     ) async throws(PostgresError) -> [Float]? {
         try await embedded.vector(className: vectorClass.name, key: key, deadline: deadline)
     }
+
+    /// Numbers in the stored vectors of these classes; nil if there are none yet.
+    package func width(
+        of classes: [VectorClass], deadline: Deadline
+    ) async throws(PostgresError) -> Int? {
+        try await embedded.width(classNames: classes.map(\.name), deadline: deadline)
+    }
 }

@@ -151,10 +151,10 @@ class Writer:
     def __init__(self, http, user):
         self.http, self.user, self.token = http, user, None
 
-    def post(self, entity, status=201, **row):
+    def post(self, entity, **row):
         """The new row, with the owner filled in."""
         answer = self.http.post(f"/v1/dots/{entity}", json={"user_id": self.user} | row)
-        assert answer.status_code == status, f"{entity}: {answer.text}"
+        assert answer.status_code == 201, f"{entity}: {answer.text}"
         self.token = answer.headers.get("Fourfold-Token", self.token)
         return answer.json()
 
