@@ -104,7 +104,8 @@ extension Gateway {
         headers.appendToken(result, configuration)
         let isCreated = result.outcome == .created
         if isCreated { headers.append("Location", served.location(key: result.key ?? "")) }
-        if context.preferences.returning == .minimal || context.preferences.returning == .headersOnly {
+        let returning = context.preferences.returning
+        if returning == .minimal || returning == .headersOnly {
             return HTTPResponse(status: isCreated ? 201 : 204, headers: headers)
         }
         let body = result.result.bytes(0, WriteResult.Field.body)
