@@ -17,6 +17,7 @@ class FaultProxy:
         self._flowing.set()
         self._pairs = set()
         self._half_closed = set()
+        self._held_count = 0
         self._closed = False
         self._bytes_left = None
         self._listener = None
@@ -27,10 +28,16 @@ class FaultProxy:
 
     def pause(self):
         """Connections stay open and new ones are accepted, but no byte moves."""
+        self._held_count = 0
         self._flowing.clear()
 
     def resume(self):
         self._flowing.set()
+
+    @property
+    def held_count(self):
+        """How many connections have bytes that a pause holds back, or had since it began."""
+        return self._held_count
 
     def cut(self):
         """Resets every open connection; new ones work."""
@@ -107,6 +114,9 @@ class FaultProxy:
     def _move(self, source, sink, pair):
         try:
             while chunk := source.recv(CHUNK_BYTES):
+                if not self._flowing.is_set():
+                    with self._lock:
+                        self._held_count += 1
                 self._flowing.wait()
                 if self._bytes_left is not None and source is pair[1]:
                     self._bytes_left -= len(chunk)

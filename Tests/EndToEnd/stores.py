@@ -132,6 +132,14 @@ class Stores:
 
     def start(self, name):
         """Starts a store that is down, as it was, and waits until it answers."""
+        def answers():
+            # A killed PostgreSQL refuses to start while children of its old self still end.
+            self._start_if_down(name)
+            return getattr(self, f"_{name}_answers")()
+
+        wait_until(answers, START_SECONDS_MAX, message=f"{name} does not answer")
+
+    def _start_if_down(self, name):
         if self.pid(name) is None:
             raw = (self.run_dir / "commands" / name).read_bytes().split(b"\0")[:-1]
             # The recorded command itself asks for the signal of the parent's death.
@@ -142,8 +150,6 @@ class Stores:
             (self.run_dir / "pids" / name).write_text(
                 f"{process.pid} {processes.birth(process.pid)}\n")
             self._restarted.add(name)
-        wait_until(getattr(self, f"_{name}_answers"), START_SECONDS_MAX,
-                   message=f"{name} does not answer")
 
     def restart(self, name):
         self.stop(name)

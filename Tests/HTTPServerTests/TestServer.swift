@@ -34,7 +34,10 @@ final class TestServer: Sendable {
         let (loop, seen, fixed) = (loop, seen, configuration)
         thread = Lock(loop.startThread(name: "http-test"))
         loop.submit {
-            let server = HTTPServer(loop: loop, configuration: fixed) { request in
+            let server = HTTPServer(
+                loop: loop, configuration: fixed,
+                directHandler: { TestServer.answerDirectly($0, $1, loop) }
+            ) { request in
                 await TestServer.answer(request, loop, seen)
             }
             // A test cannot go on without its server.
@@ -135,6 +138,22 @@ final class TestServer: Sendable {
             let body = String(decoding: request.body, as: UTF8.self)
             return text("\(request.method.rawValue) \(request.target) \(body)")
         }
+    }
+
+    /// `/direct/now/…` is answered before this returns, `/direct/later/…` in another turn.
+    private static func answerDirectly(
+        _ request: HTTPRequest, _ reply: HTTPReply, _ loop: EventLoop
+    ) -> Bool {
+        let segments = request.pathSegments
+        guard segments.count == 3, segments[0] == "direct" else { return false }
+        switch segments[1] {
+        case "now": reply.send(text(segments[2]))
+        case "later":
+            // By a timer, so that a client can leave before.
+            _ = loop.schedule(after: .milliseconds(2)) { reply.send(text(segments[2])) }
+        default: return false
+        }
+        return true
     }
 
     /// 4 MiB, waiting for a slow reader.

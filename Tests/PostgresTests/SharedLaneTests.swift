@@ -83,6 +83,31 @@ struct SharedLaneTests {
         #expect(error?.serverError?.sqlState == "22021")
     }
 
+    @Test("a callback gets the answer, or the reason why there is none")
+    func callback() async throws {
+        let answers = try await TestServer.run(try TestServer.configuration()) { loop, client in
+            var answers: [String] = []
+            for divisor in [4, 0] {
+                answers.append(
+                    await withUnsafeContinuation { done in
+                        client.query(
+                            Statement("quarter", "SELECT 100 / $1::int", isReadOnly: true),
+                            [.int(Int64(divisor))], deadline: .soon
+                        ) { answer in
+                            switch answer {
+                            case .success(let result):
+                                done.resume(returning: result.string(0, 0) ?? "NULL")
+                            case .failure(let error):
+                                done.resume(returning: error.serverError?.sqlState ?? "?")
+                            }
+                        }
+                    })
+            }
+            return answers
+        }
+        #expect(answers == ["25", "22012"])
+    }
+
     @Test("reads of one turn share a transaction, other statements have their own")
     func sharedSync() async throws {
         let counts = try await TestServer.run(try TestServer.configuration()) { loop, client in

@@ -15,12 +15,13 @@ count_part() {
     say "    $name: $passed passed, $failed failed"
 }
 
-# run_pytest NAME PYTHON FOLDER
+# run_pytest NAME PYTHON PATH…
 run_pytest() {
-    local name=$1 python=$2 folder=$3 report=$RUN_DIR/$1.xml status=0
+    local name=$1 python=$2 report=$RUN_DIR/$1.xml status=0
+    shift 2
     step "$name"
     (cd "$ROOT_DIR" && run_bound "$python" -m pytest -p no:cacheprovider --quiet \
-        --durations=5 --durations-min=5 --junit-xml "$report" "$folder" "${ARGUMENTS[@]}") \
+        --durations=5 --durations-min=5 --junit-xml "$report" "$@" "${ARGUMENTS[@]}") \
         || status=$?
     local tests=0 failures=0 errors=0 skipped=0
     if [[ -f $report ]]; then
