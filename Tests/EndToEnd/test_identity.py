@@ -1,4 +1,4 @@
-"""Whose rows a caller sees and changes; service keys. Contract §3 ("Whose")."""
+"""Whose rows a caller sees and changes; service keys.."""
 
 import hashlib
 import uuid

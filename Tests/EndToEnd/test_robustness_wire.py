@@ -1,4 +1,4 @@
-"""HTTP as no client library would send it: bytes on a socket. Contract §7, `runtime.md` rules."""
+"""HTTP as no client library would send it: bytes on a socket."""
 
 import json
 import pathlib
@@ -149,7 +149,8 @@ def test_malformed_requests(wire, sent, statuses):
 @pytest.mark.parametrize("sent", [
     "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n",
     "GET http://any.host/health/live HTTP/1.1\r\nHost: x\r\n\r\n",
-    "GET /health/live HTTP/1.0\r\n\r\n", "GET /health/live?a=%F0%9F%98%80 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /health/live HTTP/1.0\r\n\r\n",
+    "GET /health/live?a=%F0%9F%98%80 HTTP/1.1\r\nHost: x\r\n\r\n",
     "\r\nGET /health/live HTTP/1.1\r\nHost: x\r\n\r\n",
     "GET /health/%6Cive HTTP/1.1\r\nHost: x\r\n\r\n"])
 def test_unusual_requests_that_are_right(wire, sent):
@@ -170,7 +171,8 @@ def test_a_body_over_the_limit_is_refused_before_it_is_sent(wire, length):
 
 
 def test_a_client_that_sends_ten_megabytes_at_once_reads_the_answer(wire):
-    wire.send(f"POST /v1/dots/concepts HTTP/1.1\r\nHost: x\r\nContent-Length: {10 * MEBIBYTE}\r\n\r\n")
+    wire.send(f"POST /v1/dots/concepts HTTP/1.1\r\nHost: x\r\n"
+              f"Content-Length: {10 * MEBIBYTE}\r\n\r\n")
 
     def push():
         try:
@@ -306,8 +308,8 @@ def test_a_request_cut_in_the_middle_changes_nothing(api, owner):
     body = json.dumps({"user_id": owner, "name": "cut"}).encode()
     for keep in (1, 10, len(body) - 1):
         with Wire(api.gateway.port) as wire:
-            wire.send(f"POST /v1/dots/concepts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json"
-                      f"\r\nContent-Length: {len(body)}\r\n\r\n", body[:keep])
+            wire.send(f"POST /v1/dots/concepts HTTP/1.1\r\nHost: x\r\n"
+                      f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n", body[:keep])
             wire.socket.shutdown(socket.SHUT_WR)
             assert wire.answer()[0] == 400
     assert api.count("concepts", "user_id = %s", [owner]) == 0
