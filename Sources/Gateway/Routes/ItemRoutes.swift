@@ -8,10 +8,7 @@ extension Gateway {
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
         try served.requireOwnerType(context.caller.owner)
-        if context.method != .put && !served.canBeKey(id) {
-            throw Problem(
-                .notFound, "The id is not a UUID, so no row of \(served.entity.path) has it.")
-        }
+        if context.method != .put { try served.requireKeyType(id) }
         switch context.method {
         case .get, .head: return try await getItem(context, served, id: id)
         case .patch:
