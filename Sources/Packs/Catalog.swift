@@ -48,7 +48,8 @@ package struct Catalog: Sendable {
         }
         let constraints = try await connection.query(constraintsStatement, [.text(schema)])
         for row in 0..<constraints.rowCount {
-            let names = (constraints.string(row, 2) ?? "").split(separator: "\u{1}").map(String.init)
+            let names = (constraints.string(row, 2) ?? "").split(separator: "\u{1}")
+                .map(String.init)
             relations[constraints.string(row, 0) ?? ""]?
                 .constraintColumns[constraints.string(row, 1) ?? ""] = names
         }

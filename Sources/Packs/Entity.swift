@@ -1,4 +1,5 @@
-/// A table or view of a pack that callers see under a path, with what PostgreSQL's catalog says of it.
+/// A table or view of a pack that callers see under a path, with what PostgreSQL's catalog says
+/// of it.
 package struct Entity: Sendable {
     /// The path segment: `/v1/{pack}/{path}`.
     package var path: String
@@ -42,7 +43,9 @@ package struct Entity: Sendable {
     }
 
     /// `"schema"."relation"`, quoted for SQL.
-    package var qualifiedName: String { "\(quoteSQLIdentifier(schema)).\(quoteSQLIdentifier(relation))" }
+    package var qualifiedName: String {
+        "\(quoteSQLIdentifier(schema)).\(quoteSQLIdentifier(relation))"
+    }
 
     package func column(_ name: String) -> Column? { columns.first { $0.name == name } }
 
@@ -76,8 +79,9 @@ package struct Column: Sendable {
     package var comment: String?
 
     package init(
-        name: String, type: String, baseType: String, isArray: Bool = false, isNotNull: Bool = false,
-        defaultExpression: String? = nil, isFilledByTrigger: Bool = false, isGenerated: Bool = false, isWriteOnly: Bool = false,
+        name: String, type: String, baseType: String, isArray: Bool = false,
+        isNotNull: Bool = false, defaultExpression: String? = nil, isFilledByTrigger: Bool = false,
+        isGenerated: Bool = false, isWriteOnly: Bool = false,
         isIndexed: Bool = false, comment: String? = nil
     ) {
         self.name = name
@@ -98,7 +102,8 @@ package struct Column: Sendable {
 
 /// An identifier in double quotes, for SQL.
 package func quoteSQLIdentifier(_ name: String) -> String {
-    "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    let parts = name.split(separator: "\"", omittingEmptySubsequences: false)
+    return "\"" + parts.joined(separator: "\"\"") + "\""
 }
 
 /// A string literal in single quotes, for SQL with `standard_conforming_strings` on.

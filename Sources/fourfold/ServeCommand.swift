@@ -88,7 +88,8 @@ private func listenAddress(_ settings: Settings) -> HTTPListenAddress? {
 /// - Returns: nil after complaining: also where they are missing and callers could be anybody.
 private func serviceKeys(_ settings: Settings, _ address: HTTPListenAddress?) -> ServiceKeys? {
     guard let keys = ServiceKeys(settings.text("FOURFOLD_SERVICE_KEYS") ?? "") else {
-        complain("FOURFOLD_SERVICE_KEYS must be name:sha256,… with hashes of 64 hexadecimal digits")
+        complain(
+            "FOURFOLD_SERVICE_KEYS must be name:sha256,… with hashes of 64 hexadecimal digits")
         return nil
     }
     guard keys.isEmpty else { return keys }
@@ -97,7 +98,8 @@ private func serviceKeys(_ settings: Settings, _ address: HTTPListenAddress?) ->
         return nil
     }
     if address?.isLocal == false {
-        complain("refusing to serve beyond loopback without authentication: set FOURFOLD_SERVICE_KEYS")
+        complain(
+            "refusing to serve beyond loopback without authentication: set FOURFOLD_SERVICE_KEYS")
         return nil
     }
     return keys

@@ -1,4 +1,4 @@
-"""`POST /v1/{pack}/batch`: one transaction over entities. Contract §3."""
+"""`POST /v1/{pack}/batch`: one transaction over entities."""
 
 import uuid
 
@@ -43,8 +43,9 @@ def test_mixed(api, owner):
     # One transaction: one id for all that it wrote.
     keys = [mine, old, gone, put, results[2]["id"]]
     since = "xid = (SELECT max(xid) FROM fourfold.outbox WHERE key = %s)"
-    assert api.one(f"SELECT count(DISTINCT key) FROM fourfold.outbox WHERE key = ANY(%s) AND {since}",
-                   [keys, mine]) == 5
+    assert api.one(
+        f"SELECT count(DISTINCT key) FROM fourfold.outbox WHERE key = ANY(%s) AND {since}",
+        [keys, mine]) == 5
 
 
 def test_later_operations_see_earlier_ones(api, owner):

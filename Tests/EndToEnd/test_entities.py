@@ -1,4 +1,4 @@
-"""One entity over HTTP: create, read, change, replace, delete. Contract §3."""
+"""One entity over HTTP: create, read, change, replace, delete."""
 
 import re
 import uuid
@@ -48,7 +48,8 @@ def test_the_token_is_the_transaction(api, owner):
 
 def test_post_array_keeps_order(api, owner):
     names = [f"n{number}" for number in (5, 3, 9, 1, 7)]
-    values = done(api("POST", "concepts", [{"user_id": owner, "name": name} for name in names]), 201)
+    rows = [{"user_id": owner, "name": name} for name in names]
+    values = done(api("POST", "concepts", rows), 201)
     assert [value["name"] for value in values] == names
     keys = [value["concept_id"] for value in values]
     assert len(set(keys)) == 5 and keys == sorted(keys)
@@ -457,7 +458,8 @@ def test_return_representation_is_an_array_unless_singular(api, owner):
 
 @pytest.mark.parametrize("entity", ["growth-events", "orb-states", "activity-log"])
 @pytest.mark.parametrize("method, path, allowed", [
-    ("PATCH", "/{id}", "GET, HEAD"), ("PUT", "/{id}", "GET, HEAD"), ("DELETE", "/{id}", "GET, HEAD"),
+    ("PATCH", "/{id}", "GET, HEAD"), ("PUT", "/{id}", "GET, HEAD"),
+    ("DELETE", "/{id}", "GET, HEAD"),
     ("PATCH", "?user_id=eq.{id}", "GET, HEAD, POST"),
     ("DELETE", "?user_id=eq.{id}", "GET, HEAD, POST")])
 def test_append_only(api, owner, entity, method, path, allowed):

@@ -1,4 +1,4 @@
-"""Every entity of the pack, by its catalog; relationships and what hangs on them. Contract §3, §4."""
+"""Every entity of the pack, by its catalog; relationships and what hangs on them."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""Whose rows a caller sees and changes; service keys. Contract §3 ("Whose")."""
+"""Whose rows a caller sees and changes; service keys.."""
 
 import hashlib
 import uuid
@@ -130,9 +130,15 @@ def test_a_user_of_the_header_is_created_as_themselves(api):
     assert done(api("POST", "users", body, user=new), 201)["user_id"] == new
 
 
-def test_a_shared_entity_has_no_owner(api, owner):
-    value = done(api("POST", "challenge-templates", {"name": "shared"}, user=owner), 201)
-    assert done(api("GET", f"challenge-templates/{value['tpl_id']}", user=api.user()), 200) == value
+def test_a_shared_entity_is_read_by_everybody_and_written_by_services(api, owner):
+    value = done(api("POST", "challenge-templates", {"name": "shared"}), 201)
+    path = f"challenge-templates/{value['tpl_id']}"
+    assert done(api("GET", path, user=owner), 200) == value
+    for method, target in (("POST", "challenge-templates"), ("PATCH", path), ("PUT", path),
+                           ("DELETE", path), ("PATCH", "challenge-templates?name=eq.shared")):
+        body = None if method == "DELETE" else {"name": "changed"}
+        problem(api(method, target, body, user=owner), 403, "forbidden")
+    assert api.count("challenge_templates", "name = 'changed'") == 0
 
 
 @pytest.mark.parametrize("header, message", [

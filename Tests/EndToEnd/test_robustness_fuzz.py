@@ -27,8 +27,8 @@ ENTITIES = ["users", "concepts", "memories", "artifacts", "tags", "people", "loc
             "challenge-templates", "challenges", "orb-states", "activity-log", "relationships",
             "cards", "graph-connections", "sessions", "nothing"]
 # Beside those of the entity.
-COLUMNS = ["user_id", "name", "password_hash", "oid", "ctid", "xmax", "*", "", "name->a", "\"name\"",
-           "fourfold.x", "attributes->a", "attributes->>a"]
+COLUMNS = ["user_id", "name", "password_hash", "oid", "ctid", "xmax", "*", "", "name->a",
+           "\"name\"", "fourfold.x", "attributes->a", "attributes->>a"]
 FITTING = {
     "uuid": ["00000000-0000-4000-8000-000000000000"], "boolean": [True], "integer": [7, -1],
     "double precision": [0.5, 1, "NaN"], "jsonb": [{"a": [1]}, [], None, "x", 1.5],
@@ -47,7 +47,8 @@ PREFERENCES = ["return=minimal", "return=representation", "return=headers-only",
                "resolution=ignore-duplicates", "missing=default", "max-affected=0",
                "max-affected=2", "max-affected=-1", "handling=strict", "wait=5", "tx=rollback", "=",
                ",,", "count"]
-ACCEPTS = ["application/json", "application/vnd.pgrst.object+json", "text/csv", "*/*", "", "a/b;q=x"]
+ACCEPTS = ["application/json", "application/vnd.pgrst.object+json", "text/csv", "*/*", "",
+           "a/b;q=x"]
 
 
 class Fuzz:
@@ -218,7 +219,8 @@ def test_random_requests(api, users):
                 answer = client.request(method, target, headers=headers,
                                         **({"json": body} if has_body else {}))
                 what = f"seed {SEED}, request {number}: {method} {target} {headers} {body}"
-                assert 200 <= answer.status_code < 500, f"{what}\n{answer.status_code} {answer.text}"
+                told = f"{what}\n{answer.status_code} {answer.text}"
+                assert 200 <= answer.status_code < 500, told
                 if answer.status_code >= 400 and method != "HEAD":
                     problem(answer, answer.status_code)
                 assert "secret-hash" not in answer.text, what

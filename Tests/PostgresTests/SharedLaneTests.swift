@@ -5,7 +5,7 @@ import Testing
 @Suite("SharedLane on a real server")
 struct SharedLaneTests {
     @Test(
-        "a failing statement in the middle of a pipeline fails alone, also among reads that share a sync",
+        "a failing statement inside a pipeline fails alone, also among reads that share a sync",
         arguments: [false, true])
     func errorInTheMiddle(isReadOnly: Bool) async throws {
         let answers = try await TestServer.run(try TestServer.configuration()) { loop, client in
@@ -117,7 +117,9 @@ struct SharedLaneTests {
                 let begun = Statement("begun", "SELECT now()::text", isReadOnly: isReadOnly)
                 let times = try await withThrowingTaskGroup(of: String?.self) { group in
                     for _ in 0..<40 {
-                        group.addTask { try await client.query(begun, deadline: .soon).string(0, 0) }
+                        group.addTask {
+                            try await client.query(begun, deadline: .soon).string(0, 0)
+                        }
                     }
                     return try await group.reduce(into: Set<String?>()) { $0.insert($1) }
                 }

@@ -170,10 +170,21 @@ extension ProjectionFixture {
         try await weaviate.deleteClass("ProjectionTestThing", deadline: deadline)
         // Also what names the store: to the lane it is another one now.
         if try await weaviate.schemaClass("FourfoldStore", deadline: deadline) != nil {
-            _ = try await weaviate.deleteBatch(
-                className: "FourfoldStore",
-                filter: .compare(property: "lane", .equal, .text("ptest/vector")),
-                deadline: deadline)
+            _ = try await nilIfAbsent {
+                try await weaviate.deleteBatch(
+                    className: "FourfoldStore",
+                    filter: .compare(property: "lane", .equal, .text("ptest/vector")),
+                    deadline: deadline)
+            }
+        }
+    }
+
+    /// Weaviate may know a class in its schema before it answers for its objects.
+    private func nilIfAbsent<Value>(_ body: () async throws -> Value) async throws -> Value? {
+        do {
+            return try await body()
+        } catch let error as WeaviateError where error.code == "not_found" {
+            return nil
         }
     }
 
@@ -202,7 +213,9 @@ extension ProjectionFixture {
         let deadline = Deadline.after(.seconds(20))
         let name = "ProjectionTestThing"
         if try await weaviate.schemaClass(name, deadline: deadline) == nil { return [] }
-        return try await weaviate.list(className: name, deadline: deadline)
-            .compactMap { $0.properties["name"]?.string }.sorted()
+        let objects = try await nilIfAbsent {
+            try await weaviate.list(className: name, deadline: deadline)
+        }
+        return (objects ?? []).compactMap { $0.properties["name"]?.string }.sorted()
     }
 }

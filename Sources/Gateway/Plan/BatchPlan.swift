@@ -62,7 +62,8 @@ struct BatchPlan {
         }
         guard let path = value["entity"]?.string else {
             throw Problem(
-                .invalidBody, "entity must be a string.", errors: [FieldError("entity", "is missing")])
+                .invalidBody, "entity must be a string.",
+                errors: [FieldError("entity", "is missing")])
         }
         let served = try pack.entity(path)
         try requireWritable(served, kind != .create)
@@ -93,7 +94,8 @@ struct BatchPlan {
         guard let member = value[name], !member.isNull else { return nil }
         if let text = member.string { return text }
         throw Problem(
-            .invalidBody, "\(name) must be a string.", errors: [FieldError(name, "must be a string")])
+            .invalidBody, "\(name) must be a string.",
+            errors: [FieldError(name, "must be a string")])
     }
 
     /// The checked value as JSON; that of a create holds the operation's id as its key.

@@ -233,7 +233,8 @@ private struct Findings {
             return "Columns: \(names.joined(separator: ", "))."
         case .generatedColumn: return "Leave it out."
         case .missingColumn:
-            guard let owner = entity.ownerColumn, errors.contains(where: { $0.field.hasSuffix(owner) })
+            guard let owner = entity.ownerColumn,
+                errors.contains(where: { $0.field.hasSuffix(owner) })
             else { return nil }
             return "The owner may stand in the header Fourfold-User instead."
         case .ownerMismatch: return "Leave the owner out, or name the one of the request."

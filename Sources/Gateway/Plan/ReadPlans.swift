@@ -50,9 +50,9 @@ enum ReadPlans {
 
 /// Whether a text is a UUID in its usual form: 36 characters, hexadecimal digits and hyphens.
 func isUUID(_ text: String) -> Bool {
-    let bytes = Array(text.utf8)
-    guard bytes.count == 36 else { return false }
-    for (index, byte) in bytes.enumerated() {
+    guard text.utf8.count == 36 else { return false }
+    var index = 0
+    for byte in text.utf8 {
         switch index {
         case 8, 13, 18, 23: if byte != UInt8(ascii: "-") { return false }
         default:
@@ -63,6 +63,7 @@ func isUUID(_ text: String) -> Bool {
             default: return false
             }
         }
+        index += 1
     }
     return true
 }

@@ -9,6 +9,8 @@ struct ItemRead: Sendable {
     private let condition: EntityTagCondition
 
     init(_ context: RequestContext, _ served: ServedEntity, id: String) throws(Problem) {
+        try served.requireOwnerType(context.caller.owner)
+        try served.requireKeyType(id)
         self.served = served
         self.id = id
         condition = try EntityTagCondition(context.request.headers)

@@ -8,10 +8,7 @@ extension Gateway {
         _ context: RequestContext, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
         try served.requireOwnerType(context.caller.owner)
-        if context.method != .put && !served.canBeKey(id) {
-            throw Problem(
-                .notFound, "The id is not a UUID, so no row of \(served.entity.path) has it.")
-        }
+        if context.method != .put { try served.requireKeyType(id) }
         switch context.method {
         case .get, .head: return try await getItem(context, served, id: id)
         case .patch:
@@ -104,7 +101,8 @@ extension Gateway {
         headers.appendToken(result, configuration)
         let isCreated = result.outcome == .created
         if isCreated { headers.append("Location", served.location(key: result.key ?? "")) }
-        if context.preferences.returning == .minimal || context.preferences.returning == .headersOnly {
+        let returning = context.preferences.returning
+        if returning == .minimal || returning == .headersOnly {
             return HTTPResponse(status: isCreated ? 201 : 204, headers: headers)
         }
         let body = result.result.bytes(0, WriteResult.Field.body)

@@ -50,7 +50,11 @@ package final class Gateway: @unchecked Sendable {
     }
 
     private func answer(_ request: HTTPRequest) async throws(Problem) -> HTTPResponse {
-        guard let route = Route(request.pathSegments) else { throw Problem(.unknownRoute) }
+        guard let route = Route(request.pathSegments) else {
+            throw Problem(
+                .unknownRoute,
+                hint: "Entities are at /v1/{pack}/{entity} and /v1/{pack}/{entity}/{id}.")
+        }
         switch route {
         case .live: return try liveness(request)
         case .ready: return try await readiness(request)

@@ -26,23 +26,31 @@ final class ServedEntity: Sendable {
     let entity: Entity
     let pack: String
     let statements: EntityStatements
+    private let isKeyUUID: Bool
+    private let isOwnerUUID: Bool
 
     init(_ entity: Entity, pack: String) {
         self.entity = entity
         self.pack = pack
         statements = EntityStatements(entity, pack: pack)
+        isKeyUUID = entity.column(entity.keyColumn)?.baseType == "uuid"
+        isOwnerUUID = entity.ownerColumn.flatMap { entity.column($0) }?.baseType == "uuid"
     }
 
     /// Whether a row could have this key at all. Only UUIDs are looked at.
     func canBeKey(_ id: String) -> Bool {
-        entity.column(entity.keyColumn)?.baseType != "uuid" || isUUID(id)
+        !isKeyUUID || isUUID(id)
+    }
+
+    /// - Throws: 404 if no row could have this key.
+    func requireKeyType(_ id: String) throws(Problem) {
+        if canBeKey(id) { return }
+        throw Problem(.notFound, "The id is not a UUID, so no row of \(entity.path) has it.")
     }
 
     /// - Throws: 400 if no row could have this owner.
     func requireOwnerType(_ owner: String?) throws(Problem) {
-        guard let owner, let name = entity.ownerColumn, entity.column(name)?.baseType == "uuid",
-            !isUUID(owner)
-        else { return }
+        guard let owner, isOwnerUUID, !isUUID(owner) else { return }
         throw Problem(
             .invalidHeader, "Fourfold-User must be an owner's id, a UUID.",
             errors: [FieldError("Fourfold-User", "is not a valid uuid")])
