@@ -17,7 +17,8 @@ class FaultProxy:
         self._flowing.set()
         self._pairs = set()
         self._half_closed = set()
-        self._held_count = 0
+        self._held = b""
+        self._trigger = None
         self._closed = False
         self._bytes_left = None
         self._listener = None
@@ -28,16 +29,20 @@ class FaultProxy:
 
     def pause(self):
         """Connections stay open and new ones are accepted, but no byte moves."""
-        self._held_count = 0
+        self._held = b""
         self._flowing.clear()
 
     def resume(self):
         self._flowing.set()
 
+    def pause_before(self, text):
+        """Pauses when these bytes are about to pass."""
+        self._trigger = text
+
     @property
-    def held_count(self):
-        """How many connections have bytes that a pause holds back, or had since it began."""
-        return self._held_count
+    def held(self):
+        """The bytes that arrived since the last pause began, and that it holds back or held."""
+        return self._held
 
     def cut(self):
         """Resets every open connection; new ones work."""
@@ -114,9 +119,12 @@ class FaultProxy:
     def _move(self, source, sink, pair):
         try:
             while chunk := source.recv(CHUNK_BYTES):
+                if self._trigger is not None and self._trigger in chunk:
+                    self._trigger = None
+                    self.pause()
                 if not self._flowing.is_set():
                     with self._lock:
-                        self._held_count += 1
+                        self._held += chunk
                 self._flowing.wait()
                 if self._bytes_left is not None and source is pair[1]:
                     self._bytes_left -= len(chunk)

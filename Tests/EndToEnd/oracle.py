@@ -1,4 +1,4 @@
-"""Do the stores hold what the projection views give? Reads views, Neo4j and Weaviate, no gateway."""
+"""Do the stores hold what the projection views give? Reads all of them, past the gateway."""
 
 import datetime
 import functools
@@ -62,7 +62,8 @@ class Oracle:
 
     def describe_lanes(self):
         lines = self.psql(
-            "SELECT l.*, l.expires_at - clock_timestamp() AS lease, s.pending, s.parked FROM fourfold.lanes AS l,"
+            "SELECT l.*, l.expires_at - clock_timestamp() AS lease, s.pending, s.parked"
+            " FROM fourfold.lanes AS l,"
             " fourfold.lane_status(l.pack, l.lane) AS s")
         lines += self.psql("SELECT lane, entity, key, error, attempts FROM fourfold.parked LIMIT 5")
         return "\n".join(str({name: str(value) for name, value in each.items()})

@@ -16,7 +16,8 @@ HOSTILE = [
 @pytest.fixture(scope="module")
 def gateways(world):
     """By the store that walks."""
-    return {"neo4j": world.gateway(), "postgres": world.gateway(NEO4J_URL=None, FOURFOLD_LANES="off")}
+    return {"neo4j": world.gateway(),
+            "postgres": world.gateway(NEO4J_URL=None, FOURFOLD_LANES="off")}
 
 
 @pytest.fixture(scope="module")

@@ -248,22 +248,35 @@ def test_a_paused_leader_that_wakes_up_writes_nothing(world, pair, gateway):
     assert all(f"/{b.process.pid}/" in each["leader"] for each in lanes), lanes
 
 
-def test_a_leader_paused_within_a_write_is_refused_by_the_store(world, gateway):
-    """Its request stands before the store while the successor writes; then it arrives."""
+@pytest.fixture
+def proxied_pair(world, gateway):
+    """The same, and the stores of the first stand behind proxies."""
     gateway.stop()
-    neo4j, weaviate = world.proxy("neo4j"), world.proxy("weaviate")
-    a = world.gateway(NEO4J_URL=neo4j.url, WEAVIATE_URL=weaviate.url)
-    world.wait_led_by(a)
-    b = world.gateway()
+    proxies = [world.proxy("neo4j"), world.proxy("weaviate")]
+    made = [world.gateway(NEO4J_URL=proxies[0].url, WEAVIATE_URL=proxies[1].url)]
+    world.wait_led_by(made[0])
+    made.append(world.gateway())
+    yield (*made, *proxies)
+    for proxy in proxies:
+        proxy.resume()
+    for each in made:
+        world.stop(each)
+    gateway.start()
+
+
+def test_a_leader_paused_within_a_write_is_refused_by_the_store(
+        world, proxied_pair):
+    """Its request stands before the store while the successor writes; then it arrives."""
+    a, b, neo4j, weaviate = proxied_pair
     owner = Writer(b.http, world.user(b.http))
     concept, other = owner.concept("one", description="first"), owner.concept("two")
     edge = owner.relate("RELATED_TO", ("concepts", concept), ("concepts", other))
     world.assert_converged()
     # A reads these rows and sends its batches, which do not arrive.
-    neo4j.pause(), weaviate.pause()
+    neo4j.pause_before(b"POST /db/neo4j"), weaviate.pause_before(b"POST /v1/batch")
     owner.patch("concepts", concept, description="late upsert")
     owner.patch("relationships", edge, properties={"late": True})
-    wait_until(lambda: neo4j.held_count and weaviate.held_count)
+    wait_until(lambda: neo4j.held and weaviate.held)
     a.pause()
     world.expire_lease()
     world.wait_led_by(b)
@@ -281,13 +294,11 @@ def test_a_leader_paused_within_a_write_is_refused_by_the_store(world, gateway):
     wait_until(lambda: a.http.get("/health/ready").status_code == 200)
     owner.concept("quiet again")
     # Weaviate has no fence: what came late is repaired when the repeat is due.
-    world.psql("UPDATE fourfold.lanes SET repeat_at = clock_timestamp() WHERE repeat_at IS NOT NULL")
+    world.psql("UPDATE fourfold.lanes SET repeat_at = clock_timestamp()"
+               " WHERE repeat_at IS NOT NULL")
     wait_until(lambda: not world.psql(
         "SELECT 1 FROM fourfold.lanes WHERE repeat_at IS NOT NULL"))
     world.assert_converged()
-    for each in (a, b):
-        world.stop(each)
-    gateway.start()
 
 
 def test_a_take_over_by_the_lease_alone(world, pair):

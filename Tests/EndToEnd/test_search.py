@@ -9,7 +9,8 @@ WIDTH = 256
 HOSTILE = [
     "'", '"', "\\", '"}) { Get { UserConcept { name } } } #', "{ Get { UserConcept", "\u2028",
     "'; DROP TABLE dots.concepts; --", "$1", "%' OR 1=1 --", "a & b | !c:*", "(((", "`", "\t\r\n x",
-    "\u0000 x", "👩‍👩‍👧", "x" * 8192, '\\"}}', "{\"operator\": \"Or\"}", "MATCH (n) DETACH DELETE n"]
+    "\u0000 x", "👩‍👩‍👧", "x" * 8192, '\\"}}', "{\"operator\": \"Or\"}",
+    "MATCH (n) DETACH DELETE n"]
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +205,8 @@ def test_another_owners_rows_are_never_shown(gateways, journal, store):
     answer = ask(gateway, journal["user"], headers={"Fourfold-User": journal["other"]}, text="x")
     assert answer.status_code == 422 and answer.json()["code"] == "owner_mismatch"
     answer = gateway.http.post("/v1/dots/search", headers={"Fourfold-User": journal["other"]},
-                               json={"text": "gardening", "mode": "keyword", "entities": ["concepts"]})
+                               json={"text": "gardening", "mode": "keyword",
+                                     "entities": ["concepts"]})
     assert [hit["id"] for hit in answer.json()["hits"]] == [journal["foreign"]]
     for owner in ("not a uuid", ""):
         assert ask(gateway, owner, text="x").status_code == 400
@@ -228,7 +230,8 @@ def test_hits_whose_row_is_gone_are_dropped_and_counted(world, gateways, journal
         assert found["meta"]["dropped"] == 2
         world.psql("UPDATE dots.concepts SET name = 'renamed since' WHERE concept_id = %s",
                    (doomed[2],))
-        [hit] = ask(gateways[store], journal["user"], text="ephemeral", mode="keyword").json()["hits"]
+        found = ask(gateways[store], journal["user"], text="ephemeral", mode="keyword").json()
+        [hit] = found["hits"]
         assert hit["value"]["name"] == "renamed since"
     finally:
         world.psql("UPDATE fourfold.lanes SET expires_at = clock_timestamp()")
@@ -241,7 +244,8 @@ def test_hits_whose_row_is_gone_are_dropped_and_counted(world, gateways, journal
     {}, {"text": ""}, {"text": "  "}, {"text": 1}, {"text": None}, {"text": "x" * 8193},
     {"text": "x", "mode": "magic"}, {"text": "x", "mode": 1}, {"text": "x", "alpha": 2},
     {"text": "x", "alpha": "a"}, {"text": "x", "limit": 0}, {"text": "x", "limit": 101},
-    {"text": "x", "limit": 1.5}, {"text": "x", "entities": []}, {"text": "x", "entities": "concepts"},
+    {"text": "x", "limit": 1.5}, {"text": "x", "entities": []},
+    {"text": "x", "entities": "concepts"},
     {"text": "x", "entities": ["users"]}, {"text": "x", "entities": [1]},
     {"text": "x", "filter": "status=eq.a"}, {"text": "x", "filter": {"nope": "eq.a"}},
     {"text": "x", "filter": {"status": 1}}, {"text": "x", "filter": {"status": "xx.a"}},

@@ -1,4 +1,4 @@
-"""Kills and restarts under writes: nothing acknowledged is lost, and all stores agree afterwards."""
+"""Kills and restarts under writes: nothing acknowledged is lost, all stores agree afterwards."""
 
 import random
 import time
@@ -19,7 +19,8 @@ def settle(world, storm, deadline=60):
     assert storm.acknowledged_count > 50, "too few writes to prove anything"
     world.assert_converged(deadline)
     # Where a request's outcome was unknown, Weaviate gets its keys again after a while.
-    world.psql("UPDATE fourfold.lanes SET repeat_at = clock_timestamp() WHERE repeat_at IS NOT NULL")
+    world.psql("UPDATE fourfold.lanes SET repeat_at = clock_timestamp()"
+               " WHERE repeat_at IS NOT NULL")
     wait_until(lambda: not world.psql(
         "SELECT 1 FROM fourfold.lanes WHERE repeat_at IS NOT NULL"), 20)
     world.assert_converged(deadline)

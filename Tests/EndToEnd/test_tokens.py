@@ -164,7 +164,8 @@ def test_tokens_of_batches_and_of_several_rows(pair, writer):
     found = search(pair[1], writer.user, freshness(token), text="many7", mode="keyword")
     assert len(found["hits"]) == 1
     answer = writer.http.post("/v1/dots/batch", json={"operations": [
-        {"op": "update", "entity": "concepts", "id": first, "value": {"description": "batchword"}}]})
+        {"op": "update", "entity": "concepts", "id": first,
+         "value": {"description": "batchword"}}]})
     found = search(pair[1], writer.user, freshness(answer.headers["Fourfold-Token"]),
                    text="batchword", mode="keyword")
     assert [hit["id"] for hit in found["hits"]] == [first]
