@@ -14,18 +14,24 @@ package struct Neo4jGraph: GraphStore {
     private let neo4j: Neo4jClient
     private let keyLabel: String
 
+    /// By edge set: the properties that hold moments.
+    private let dateTimes: [String: Set<String>]
+
     package init(neo4j: Neo4jClient, graph: GraphProjection) throws(CypherIdentifierError) {
         self.neo4j = neo4j
         keyLabel = try CypherIdentifier.quoted(graph.keyLabel)
+        dateTimes = Dictionary(
+            graph.edges.map { ($0.name, Set($0.dateTimeProperties)) }, uniquingKeysWith: { $1 })
     }
 
     package func neighbours(
         of frontier: [String], seen: [String], _ query: ConnectionsQuery, limit: Int,
         deadline: Deadline
     ) async throws(GraphStoreError) -> [String] {
+        guard let pattern = pattern(query) else { return [] }
         let statement = """
             UNWIND $frontier AS key
-            MATCH (a:\(keyLabel) {id: key})\(try pattern(query))(b:\(keyLabel))
+            MATCH (a:\(keyLabel) {id: key})\(pattern)(b:\(keyLabel))
             WHERE NOT b.id IN $seen \(ownerCondition(query, "b"))
             WITH DISTINCT b.id AS key ORDER BY key LIMIT $limit
             RETURN key
@@ -39,10 +45,11 @@ package struct Neo4jGraph: GraphStore {
         from sources: [String], within keys: [String], _ query: ConnectionsQuery, limit: Int,
         deadline: Deadline
     ) async throws(GraphStoreError) -> [GraphEdge] {
+        guard let pattern = pattern(query) else { return [] }
         // Both ends may be sources: DISTINCT keeps an edge that is met from both sides once.
         let statement = """
             UNWIND $sources AS key
-            MATCH (a:\(keyLabel) {id: key})\(try pattern(query))(b:\(keyLabel))
+            MATCH (a:\(keyLabel) {id: key})\(pattern)(b:\(keyLabel))
             WHERE b.id IN $keys \(ownerCondition(query, "b"))
             WITH DISTINCT r, coalesce(r.id, elementId(r)) AS id ORDER BY id LIMIT $limit
             RETURN id, type(r), startNode(r).id, endNode(r).id, properties(r)
@@ -56,21 +63,17 @@ package struct Neo4jGraph: GraphStore {
             else { return nil }
             return GraphEdge(
                 id: id, type: type, from: from, to: to,
-                properties: Neo4jGraph.properties(cells[4]))
+                properties: properties(cells[4]))
         }
     }
 
     // MARK: Text
 
-    private func pattern(_ query: ConnectionsQuery) throws(GraphStoreError) -> String {
-        var types = ""
-        do throws(CypherIdentifierError) {
-            for type in query.types.sorted() {
-                types += (types.isEmpty ? ":" : "|") + (try CypherIdentifier.quoted(type))
-            }
-        } catch {
-            throw .refused(code: "invalid_type")
-        }
+    /// Nil where no relationship can have any of the types.
+    private func pattern(_ query: ConnectionsQuery) -> String? {
+        let names = query.types.sorted().compactMap { try? CypherIdentifier.quoted($0) }
+        if names.isEmpty && !query.types.isEmpty { return nil }
+        let types = names.isEmpty ? "" : ":" + names.joined(separator: "|")
         switch query.direction {
         case .out: return "-[r\(types)]->"
         case .in: return "<-[r\(types)]-"
@@ -82,16 +85,31 @@ package struct Neo4jGraph: GraphStore {
         query.owner == nil ? "" : "AND (\(node).user_id = $owner OR \(node).user_id IS NULL)"
     }
 
-    private static func properties(_ value: JSONValue) -> [UInt8] {
+    private func properties(_ value: JSONValue) -> [UInt8] {
+        let set = value["edge_set"]?.string?.split(separator: "/").last.map(String.init)
+        let moments = set.flatMap { dateTimes[$0] } ?? []
         var json = JSONWriter()
         json.beginObject()
         for (key, value) in value.members.sorted(by: { $0.key < $1.key })
-        where !ownProperties.contains(key) {
+        where !Neo4jGraph.ownProperties.contains(key) {
             json.key(key)
-            json.value(value)
+            if moments.contains(key), let text = value.string {
+                json.string(Neo4jGraph.withMicroseconds(text))
+            } else {
+                json.value(value)
+            }
         }
         json.endObject()
         return json.bytes
+    }
+
+    /// As the views write a moment: Neo4j leaves zeros at the end of a fraction out.
+    private static func withMicroseconds(_ moment: String) -> String {
+        guard moment.last == "Z" else { return moment }
+        let parts = moment.dropLast().split(separator: ".", maxSplits: 1)
+        let fraction = parts.count == 2 ? parts[1] : ""
+        guard fraction.count < 6 else { return moment }
+        return parts[0] + "." + fraction + String(repeating: "0", count: 6 - fraction.count) + "Z"
     }
 
     private func run(

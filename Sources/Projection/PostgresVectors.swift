@@ -6,7 +6,7 @@ package import Runtime
 /// is installed. Belongs to the client's loop.
 package final class PostgresVectors: VectorStore, @unchecked Sendable {
     /// Candidates of each kind that a hybrid search fuses, at least; as many as Weaviate takes.
-    private static let candidateCountMin = 100
+    static let candidateCountMin = 100
 
     package let storeName = "postgres"
     private let postgres: PostgresClient
@@ -49,6 +49,15 @@ package final class PostgresVectors: VectorStore, @unchecked Sendable {
         let result = try await postgres.query(
             PostgresVectors.kept, [.text(pack), .text(className), .text(key)], deadline: deadline)
         return result.rowCount > 0 ? VectorText.parse(result.bytes(0, 0)) : nil
+    }
+
+    /// Numbers in the vectors kept for these classes; nil if there are none yet.
+    package func width(
+        classNames: [String], deadline: Deadline
+    ) async throws(PostgresError) -> Int? {
+        let result = try await postgres.query(
+            PostgresVectors.keptWidth, [.text(pack), .textArray(classNames)], deadline: deadline)
+        return result.rowCount > 0 ? result.int(0, 0).map(Int.init) : nil
     }
 
     // MARK: The two ways
@@ -137,6 +146,12 @@ package final class PostgresVectors: VectorStore, @unchecked Sendable {
         WHERE e.pack = $1 AND e.class = ANY ($2::text[])
             AND ($3::text IS NULL OR e.owner = $3::text) AND e.text_search @@ q.query
         ORDER BY score DESC, e.key LIMIT $5::bigint
+        """, isReadOnly: true)
+    private static let keptWidth = Statement(
+        "vectors_width",
+        """
+        SELECT cardinality(embedding) FROM fourfold.entity_vectors
+        WHERE pack = $1 AND class = ANY ($2::text[]) LIMIT 1
         """, isReadOnly: true)
     private static let kept = Statement(
         "vectors_kept",

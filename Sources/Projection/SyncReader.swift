@@ -11,6 +11,8 @@ package import Weaviate
 package final class SyncReader: @unchecked Sendable {
     /// How often a waiting read asks the database when another process leads the lane.
     private static let tokenPollPeriod = Duration.milliseconds(20)
+    /// A store gets this share of the time that is left: without it there still is an answer.
+    private static let storeShare = 0.6
 
     private let loop: EventLoop
     private let postgres: PostgresClient
@@ -139,7 +141,8 @@ package final class SyncReader: @unchecked Sendable {
         let statement = isNode ? cypher.nodeState : cypher.edgeState(anchor: entity, graph)
         guard
             let result = try? await neo4j.run(
-                statement, parameters: parameters.bytes, access: .read, deadline: deadline)
+                statement, parameters: parameters.bytes, access: .read,
+                deadline: .after(deadline.remaining * SyncReader.storeShare))
         else { return }
         if let row = result.rows.elements.first(where: { _ in true }) {
             let cells = Array(row.elements)

@@ -17,6 +17,8 @@ package struct VectorAnswer: Sendable {
 package final class VectorReader: @unchecked Sendable {
     /// Weaviate gets this share of the time that is left.
     private static let storeShare = 0.6
+    /// So does the embedder before it: keywords alone must still have time to be searched.
+    private static let embedderShare = 0.4
 
     private let store: WeaviateVectors?
     private let embedded: PostgresVectors
@@ -42,7 +44,8 @@ package final class VectorReader: @unchecked Sendable {
         var reason: String?
         if query.mode != .keyword, query.vector == nil, let text = query.text {
             do throws(EmbedderError) {
-                query.vector = try await embedder.embed([text], deadline: deadline).first
+                let share = Deadline.after(deadline.remaining * VectorReader.embedderShare)
+                query.vector = try await embedder.embed([text], deadline: share).first
             } catch {
                 if query.mode == .vector { throw .unavailable(code: error.code) }
                 query.mode = .keyword
@@ -69,5 +72,12 @@ package final class VectorReader: @unchecked Sendable {
         of vectorClass: VectorClass, key: String, deadline: Deadline
     ) async throws(PostgresError) -> [Float]? {
         try await embedded.vector(className: vectorClass.name, key: key, deadline: deadline)
+    }
+
+    /// Numbers in the stored vectors of these classes; nil if there are none yet.
+    package func width(
+        of classes: [VectorClass], deadline: Deadline
+    ) async throws(PostgresError) -> Int? {
+        try await embedded.width(classNames: classes.map(\.name), deadline: deadline)
     }
 }

@@ -11,6 +11,21 @@ package struct WeaviateVectors: VectorStore {
     package func search(
         _ query: VectorQuery, deadline: Deadline
     ) async throws(VectorStoreError) -> [VectorHit] {
+        // Weaviate stretches the scores of a hybrid search to 0...1 in each class, so that the best
+        // of every class would be equally good: over several classes the lists are fused here.
+        if query.mode == .hybrid, query.classes.count > 1, query.direction != nil,
+            query.text?.isEmpty == false
+        {
+            var part = query
+            part.limit = max(query.limit, PostgresVectors.candidateCountMin)
+            part.mode = .vector
+            let nearest = try await search(part, deadline: deadline)
+            part.mode = .keyword
+            let fused = RelativeScoreFusion.fuse(
+                vector: nearest, keyword: try await search(part, deadline: deadline),
+                alpha: query.alpha)
+            return Array(fused.prefix(query.limit))
+        }
         guard let ranking = ranking(query) else { return [] }
         var hits: [VectorHit] = []
         for each in query.classes {

@@ -79,10 +79,18 @@ class World:
 
     def psql(self, sql, parameters=None):
         """Runs SQL; rows as dicts. Connects again after a restart of PostgreSQL."""
-        if self._link is None or self._link.closed or self._link.broken:
-            self._link = self.connect(autocommit=True)
-        cursor = self._link.execute(sql, parameters)
+        try:
+            cursor = self._connected().execute(sql, parameters)
+        except psycopg.OperationalError:
+            if not self._link.closed:
+                raise
+            cursor = self._connected().execute(sql, parameters)
         return cursor.fetchall() if cursor.description else []
+
+    def _connected(self):
+        if self._link is None or self._link.closed:
+            self._link = self.connect(autocommit=True)
+        return self._link
 
     def connect(self, **options):
         return psycopg.connect(
@@ -143,10 +151,10 @@ class Writer:
     def __init__(self, http, user):
         self.http, self.user, self.token = http, user, None
 
-    def post(self, entity, status=201, **row):
+    def post(self, entity, **row):
         """The new row, with the owner filled in."""
         answer = self.http.post(f"/v1/dots/{entity}", json={"user_id": self.user} | row)
-        assert answer.status_code == status, f"{entity}: {answer.text}"
+        assert answer.status_code == 201, f"{entity}: {answer.text}"
         self.token = answer.headers.get("Fourfold-Token", self.token)
         return answer.json()
 

@@ -14,7 +14,7 @@ extension Gateway {
             throw Problem(.unknownRoute, "The pack has nothing to search.")
         }
         let form = try SearchQuery(try context.json().root, pack: pack.pack)
-        let owner = try searchOwner(context, form)
+        let owner = try searchOwner(context, form, pack)
         let lanes: [LaneName] = form.expand == nil ? [.vector] : [.vector, .graph]
         let lagging = try await lagging(context, pack, lanes)
         let found = try await find(form, owner, reader, context, pack)
@@ -41,7 +41,7 @@ extension Gateway {
     }
 
     private func searchOwner(
-        _ context: RequestContext, _ query: SearchQuery
+        _ context: RequestContext, _ query: SearchQuery, _ pack: ServedPack
     ) throws(Problem) -> String {
         if let owner = context.caller.owner, let named = query.owner,
             owner.lowercased() != named.lowercased()
@@ -55,6 +55,13 @@ extension Gateway {
                 .ownerRequired, "A search needs an owner.",
                 hint: "Send Fourfold-User, or the owner's column in the body.")
         }
+        for path in Set(query.classes.map(\.entityPath)) {
+            let served = try pack.entity(path)
+            try served.requireOwnerType(context.caller.owner)
+            guard let name = served.entity.ownerColumn,
+                served.entity.column(name)?.baseType != "uuid" || isUUID(owner)
+            else { throw SearchQuery.invalid(pack.pack.ownerColumn ?? "owner", "must be a UUID") }
+        }
         return owner.lowercased()
     }
 
@@ -63,6 +70,17 @@ extension Gateway {
         _ pack: ServedPack
     ) async throws(Problem) -> VectorAnswer {
         var vector = form.vector
+        if let given = vector {
+            let width: Int?
+            do throws(PostgresError) {
+                width = try await reader.width(of: form.classes, deadline: context.deadline)
+            } catch {
+                throw Problem(error)
+            }
+            if let width, width != given.count {
+                throw SearchQuery.invalid("vector", "must have \(width) numbers")
+            }
+        }
         if let like = form.like {
             vector = try await storedVector(like, owner, reader, context, pack)
         }
@@ -137,7 +155,9 @@ extension Gateway {
         var droppedCount = 0
         for hit in found {
             let id = "\(hit.entity)/\(hit.key)"
-            if let like = query.like, like.entityPath == hit.entity, like.key == hit.key {
+            if let like = query.like, like.entityPath == hit.entity,
+                like.key.lowercased() == hit.key.lowercased()
+            {
                 continue
             }
             if let row = rows[id] {

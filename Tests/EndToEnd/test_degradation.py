@@ -1,0 +1,302 @@
+"""What each route answers while a store is down or hangs: the table of docs/DEGRADATION.md."""
+
+import time
+
+import pytest
+
+from stub_embedder import StubEmbedder
+from waiting import wait_until
+from world import Writer, world  # noqa: F401
+
+REQUEST_SECONDS_MAX = 2
+# A statement's cancel may take a second on top of the deadline; and room for a busy machine.
+GRACE_SECONDS = 2
+
+
+class System:
+    """A gateway whose every store stands behind a proxy, and a row of each kind to ask for."""
+
+    def __init__(self, world):
+        self.world = world
+        self.embedder = StubEmbedder()
+        self.proxies = {name: world.proxy(name)
+                        for name in ("postgres", "redis", "neo4j", "weaviate")}
+        self.gateway = world.gateway(
+            DATABASE_URL=self.proxies["postgres"].url, REDIS_URL=self.proxies["redis"].url,
+            NEO4J_URL=self.proxies["neo4j"].url, WEAVIATE_URL=self.proxies["weaviate"].url,
+            EMBEDDINGS_URL=self.embedder.url, FOURFOLD_REQUEST_TIMEOUT=f"{REQUEST_SECONDS_MAX}s")
+        writer = Writer(self.gateway.http, world.user(self.gateway.http))
+        self.user = writer.user
+        self.concept = writer.concept("harbour", description="ships and gulls")
+        self.other = writer.concept("anchor", description="iron")
+        writer.relate("RELATED_TO", ("concepts", self.concept), ("concepts", self.other))
+        world.assert_converged()
+        self.vector = world.psql("SELECT embedding FROM fourfold.entity_vectors WHERE key = %s",
+                                 (self.concept,))[0]["embedding"]
+
+    def break_(self, store, how):
+        if store == "embedder":
+            if how == "down":
+                self.embedder.status = 503
+            else:
+                self.embedder.hang()
+        elif how == "down":
+            self.proxies[store].refuse()
+        else:
+            self.proxies[store].pause()
+
+    def mend(self, store):
+        if store == "embedder":
+            self.embedder.status = 200
+            self.embedder.answer()
+        else:
+            self.proxies[store].accept()
+            self.proxies[store].resume()
+            self.proxies[store].cut()
+
+    # The routes.
+
+    def request(self, method, path, **options):
+        """The answer, which must come within the deadline."""
+        started = time.monotonic()
+        answer = self.gateway.http.request(method, path, **options)
+        took = time.monotonic() - started
+        assert took < REQUEST_SECONDS_MAX + GRACE_SECONDS, f"{path} took {took:.1f} s"
+        return answer
+
+    def search(self, **body):
+        return self.request("POST", "/v1/dots/search", json={"user_id": self.user} | body)
+
+    def ask(self, route):
+        path = f"/v1/dots/concepts/{self.concept}"
+        return {
+            "read": lambda: self.request("GET", path),
+            "list": lambda: self.request("GET", f"/v1/dots/concepts?user_id=eq.{self.user}"),
+            "write": lambda: self.request("PATCH", path, json={"description": str(time.time())}),
+            "batch": lambda: self.request("POST", "/v1/dots/batch", json={"operations": [
+                {"op": "update", "entity": "concepts", "id": self.concept,
+                 "value": {"description": f"batch {time.time()}"}}]}),
+            "connections": lambda: self.request("GET", f"{path}/connections?types=RELATED_TO"),
+            "hybrid": lambda: self.search(text="harbour"),
+            "keyword": lambda: self.search(text="harbour", mode="keyword"),
+            "vector by text": lambda: self.search(text="harbour", mode="vector"),
+            "vector": lambda: self.search(vector=self.vector),
+            "like": lambda: self.search(like={"entity": "concepts", "id": self.concept}),
+            "expand": lambda: self.search(text="harbour", mode="keyword", expand={
+                "depth": 1, "types": ["RELATED_TO"]}),
+            "sync": lambda: self.request("GET", f"{path}/sync"),
+            "status": lambda: self.request("GET", "/v1/sync/status"),
+            "parked": lambda: self.request("GET", "/v1/sync/parked"),
+            "live": lambda: self.request("GET", "/health/live"),
+            "ready": lambda: self.request("GET", "/health/ready"),
+        }[route]()
+
+
+ENTITY_ROUTES = ["read", "list", "write", "batch"]
+SEARCH_ROUTES = ["hybrid", "keyword", "vector by text", "vector", "like", "expand"]
+ALL_ROUTES = [*ENTITY_ROUTES, "connections", *SEARCH_ROUTES, "sync", "status", "parked"]
+
+
+@pytest.fixture(scope="module")
+def system(world):
+    made = System(world)
+    yield made
+    made.embedder.close()
+
+
+@pytest.fixture
+def broken(system, request):
+    store, how = request.param
+    system.world.assert_converged()
+    system.break_(store, how)
+    yield store
+    system.mend(store)
+    # Nobody helps: the lanes and the readers recover by themselves.
+    system.world.assert_converged(60)
+    wait_until(lambda: system.ask("ready").json()["status"] == "up", 30)
+    for route in ALL_ROUTES:
+        wait_until(lambda: is_whole(system.ask(route)), 40, pause=0.2, message=route)
+
+
+def is_whole(answer):
+    return answer.status_code == 200 and "\"degraded\":true" not in answer.text
+
+
+def breaking(*stores):
+    cases = [(store, how) for store in stores for how in ("down", "hangs")]
+    return pytest.mark.parametrize("broken", cases, ids=[" ".join(case) for case in cases],
+                                   indirect=True)
+
+
+@breaking("neo4j", "weaviate", "embedder", "redis")
+def test_what_needs_postgres_alone_goes_on(system, broken):
+    for route in (*ENTITY_ROUTES, "parked", "status", "live"):
+        answer = system.ask(route)
+        assert answer.status_code == 200, f"{route}: {answer.text}"
+
+
+@breaking("neo4j")
+def test_without_neo4j(system, broken):
+    lane_waits(system, "graph")
+    found = degraded(system.ask("connections"), "reason")
+    assert found["meta"]["source"] == "postgres"
+    assert [node["id"] for node in found["nodes"]] == [system.other]
+    found = degraded(system.ask("expand"), "reasons")
+    assert found["meta"]["source"] == {"vector": "weaviate", "graph": "postgres"}
+    assert [node["id"] for node in found["graph"]["nodes"]] == [system.other]
+    for route in ("hybrid", "keyword", "vector", "vector by text", "like"):
+        whole(system.ask(route), "weaviate")
+    state = system.ask("sync").json()
+    assert state["graph"]["state"] == "pending" and state["graph"]["revision"] is None
+    ready(system, "neo4j")
+    # The other lane goes on.
+    wait_until(lambda: system.ask("sync").json()["vector"]["state"] == "applied", 20)
+    fast_after_a_while(system, "connections")
+
+
+@breaking("weaviate")
+def test_without_weaviate(system, broken):
+    lane_waits(system, "vector")
+    for route in SEARCH_ROUTES:
+        found = degraded(system.ask(route), "reasons")
+        assert found["meta"]["source"]["vector"] == "postgres", route
+        assert system.concept in {hit["id"] for hit in found["hits"]} or route == "like"
+    assert whole(system.ask("connections"))["meta"]["source"] == "neo4j"
+    assert system.ask("sync").json()["vector"]["state"] == "pending"
+    ready(system, "weaviate")
+    wait_until(lambda: system.ask("sync").json()["graph"]["state"] == "applied", 20)
+    fast_after_a_while(system, "keyword")
+
+
+@breaking("embedder")
+def test_without_the_embedder(system, broken):
+    lane_waits(system, "vector", change={"name": f"harbour {time.time()}"})
+    found = degraded(system.ask("hybrid"), "reasons")
+    assert system.concept in {hit["id"] for hit in found["hits"]}
+    assert "embedder_unavailable" in found["meta"]["reasons"]
+    for route in ("keyword", "vector", "like", "expand"):
+        whole(system.ask(route), "weaviate")
+    answer = system.ask("vector by text")
+    assert answer.status_code == 503 and answer.json()["code"] == "store_unavailable"
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert whole(system.ask("connections"))["meta"]["source"] == "neo4j"
+    assert system.ask("sync").json()["vector"]["state"] == "pending"
+    wait_until(lambda: system.ask("sync").json()["graph"]["state"] == "applied", 20)
+
+
+@breaking("redis")
+def test_without_redis(system, broken):
+    for route in ALL_ROUTES:
+        whole(system.ask(route))
+    ready(system, "redis")
+    wait_until(lambda: {lane["state"] for lane in system.ask("status").json()["lanes"]}
+               == {"idle"}, 20)
+
+
+@breaking("postgres")
+def test_without_postgres(system, broken):
+    for route in ALL_ROUTES:
+        answer = system.ask(route)
+        assert answer.status_code in (503, 504), f"{route}: {answer.status_code} {answer.text}"
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        if answer.status_code == 503:
+            assert int(answer.headers["Retry-After"]) >= 1, route
+    assert system.ask("live").status_code == 200
+    answer = system.ask("ready")
+    assert answer.status_code == 503 and answer.json()["status"] == "down"
+    assert answer.json()["stores"]["postgres"]["state"] == "down"
+    assert answer.json()["stores"]["neo4j"]["state"] == "up"
+
+
+@pytest.mark.parametrize("how", ["down", "hangs"])
+def test_without_both_neo4j_and_weaviate(system, how):
+    for store in ("neo4j", "weaviate"):
+        system.break_(store, how)
+    try:
+        found = degraded(system.ask("expand"), "reasons")
+        assert found["meta"]["source"] == {"vector": "postgres", "graph": "postgres"}
+        assert [node["id"] for node in found["graph"]["nodes"]] == [system.other]
+        assert system.ask("write").status_code == 200
+        assert system.ask("ready").json()["status"] == "degraded"
+    finally:
+        for store in ("neo4j", "weaviate"):
+            system.mend(store)
+    system.world.assert_converged(60)
+
+
+def test_a_start_while_stores_are_down(world, system):
+    """A gateway starts, serves and catches up later."""
+    system.proxies["neo4j"].refuse(), system.proxies["weaviate"].refuse()
+    late = world.gateway(
+        NEO4J_URL=system.proxies["neo4j"].url, WEAVIATE_URL=system.proxies["weaviate"].url,
+        EMBEDDINGS_URL=system.embedder.url)
+    try:
+        concept = Writer(late.http, system.user).concept("written early")
+        answer = late.http.get(f"/v1/dots/concepts/{concept}/connections").json()
+        assert answer["meta"]["degraded"] is True
+    finally:
+        system.mend("neo4j"), system.mend("weaviate")
+    world.assert_converged(60)
+    world.stop(late)
+
+
+def test_stores_that_come_back_empty_are_filled_again(world, system):
+    world.assert_converged()
+    world.cypher.wipe()
+    world.weaviate.wipe()
+    system.ask("write")
+    world.assert_converged(60)
+    assert world.cypher("MATCH (n:Entity {id: $id}) RETURN 1 AS n", id=system.other)
+    assert world.weaviate.object("UserConcept", system.other)
+
+
+# What the tests above expect of an answer.
+
+
+def degraded(answer, member):
+    assert answer.status_code == 200, answer.text
+    meta = answer.json()["meta"]
+    assert meta["degraded"] is True, meta
+    assert meta[member], meta
+    return answer.json()
+
+
+def whole(answer, source=None):
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    meta = found.get("meta", {}) if isinstance(found, dict) else {}
+    assert not meta.get("degraded"), meta
+    assert source is None or meta["source"]["vector"] == source
+    return found
+
+
+def lane_waits(system, lane, change=None):
+    """A write, and the lane says what it waits for."""
+    change = change or {"description": f"changed {time.time()}"}
+    answer = system.request("PATCH", f"/v1/dots/concepts/{system.concept}", json=change)
+    assert answer.status_code == 200, answer.text
+
+    def waits():
+        lanes = {each["lane"]: each for each in system.ask("status").json()["lanes"]}
+        return lanes[lane]["pending"] > 0 and (
+            lanes[lane]["state"] == "waiting" and lanes[lane]["last_error"]
+            or lanes[lane]["state"] == "running") and lanes
+
+    wait_until(waits, 20)
+
+
+def ready(system, store):
+    answer = system.ask("ready")
+    assert answer.status_code == 200 and answer.json()["status"] == "degraded"
+    states = {name: each["state"] for name, each in answer.json()["stores"].items()}
+    assert states.pop(store) == "down" and set(states.values()) == {"up"}, states
+
+
+def fast_after_a_while(system, route):
+    """The circuit breaker opens: a store that hangs no longer costs every request its share."""
+    def is_fast():
+        started = time.monotonic()
+        assert system.ask(route).status_code == 200
+        return time.monotonic() - started < 0.3
+
+    wait_until(is_fast, 20)
