@@ -28,7 +28,7 @@ final class ConnectAttempt {
     func start() {
         let names = options.hostNames
         if names.isEmpty { return connect() }
-        HostResolver(loop: loop, names: names) { [self] addresses in
+        HostLookups(loop: loop, names: names) { [self] addresses in
             guard completion != nil else { return }
             if addresses.allSatisfy(\.isEmpty), names.allSatisfy(ConnectionOptions.isName) {
                 return fail("the host name \(names.joined(separator: ",")) has no address")

@@ -17,8 +17,7 @@ FOLDER = pathlib.Path(__file__).parent / "js"
 def client_folder():
     """The client, installed from the lock into the cache."""
     npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        pytest.skip("needs Node.js 20 or newer with npm")
+    assert npm and shutil.which("node"), "needs Node.js 20 or newer with npm"
     lock = (FOLDER / "package-lock.json").read_bytes()
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
     folder = cache / "fourfold" / f"node-{hashlib.sha256(lock).hexdigest()[:16]}"

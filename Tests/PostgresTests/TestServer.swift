@@ -54,6 +54,8 @@ enum TestServer {
             try await client.withConnection(deadline: .soon) { connection in
                 try await connection.simple(
                     """
+                    -- IF NOT EXISTS does not see a schema that another test is just making.
+                    SELECT pg_advisory_xact_lock(7465737473);
                     CREATE SCHEMA IF NOT EXISTS fourfold_tests;
                     DROP TABLE IF EXISTS fourfold_tests.\(table);
                     CREATE TABLE fourfold_tests.\(table) (id bigint PRIMARY KEY, note text);

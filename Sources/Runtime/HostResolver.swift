@@ -1,10 +1,9 @@
 internal import CUV
-internal import Runtime
 
-/// Resolves a host name on libuv's thread pool.
-enum HostResolver {
+/// Resolves a host name on libuv's thread pool: the look-ups of C libraries would block a loop.
+package enum HostResolver {
     /// - Parameter done: Called on the loop with numeric addresses, none when the name is unknown.
-    static func resolve(
+    package static func resolve(
         _ host: String, on loop: EventLoop, done: @escaping ([String]) -> Void
     ) {
         let request = UnsafeMutablePointer<uv_getaddrinfo_t>.allocate(capacity: 1)
