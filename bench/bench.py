@@ -15,8 +15,8 @@ sys.path.insert(0, str(ROOT / "Tests" / "EndToEnd"))
 from gateway import Gateway, new_database  # noqa: E402
 from stores import Cypher, Stores, Weaviate  # noqa: E402
 
-SECONDS = int(os.environ.get("FOURFOLD_BENCH_SECONDS", "3"))
-ROUNDS = int(os.environ.get("FOURFOLD_BENCH_ROUNDS", "5"))
+SECONDS = int(os.environ.get("FOURFOLD_BENCH_SECONDS", "2"))
+ROUNDS = int(os.environ.get("FOURFOLD_BENCH_ROUNDS", "7"))
 OWNER = "a0000000-0000-4000-8000-00000000be7c"
 
 

@@ -356,10 +356,8 @@ package final class PostgresConnection: @unchecked Sendable {
     /// Waits until libpq's buffer has gone out, or the deadline passed.
     func drain() async throws(PostgresError) {
         while !isLost && !deadline.hasPassed {
-            switch PQflush(session.raw) {
-            case 0: return
-            case 1 where session.flush(): await withUnsafeContinuation { writer = $0 }
-            default: lose()
+            if !session.flush() { lose() } else if !session.isWriteWatched { return } else {
+                await withUnsafeContinuation { writer = $0 }
             }
         }
         if isLost { throw .connectionLost(mayHaveBeenApplied: false) }

@@ -10,7 +10,8 @@ final class Session {
     let connectedAt = monotonicNanoseconds()
     private let loop: EventLoop
     private var watcher: FileDescriptorWatcher?
-    private var isWriteWatched = false
+    /// Whether ``flush()`` left something, so that an event will tell when there is room.
+    private(set) var isWriteWatched = false
     private(set) var isClosed = false
 
     init(loop: EventLoop, raw: OpaquePointer) {

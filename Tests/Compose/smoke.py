@@ -54,7 +54,8 @@ def test_a_concept_reaches_every_store(system):
     concept = "5b9c2d6e-0000-4000-8000-000000000002"
     assert call("/v1/dots/concepts", key="wrong")[0] == 401
     status, answer = call("/v1/dots/users", {
-        "user_id": user, "username": "smoke", "email": "smoke@example.org", "password_hash": "!"})
+        "user_id": user, "username": "smoke", "email": "smoke@example.org", "password_hash": "!",
+        "region": "eu"})
     assert status == 201, answer
     status, answer = call("/v1/dots/concepts", {
         "concept_id": concept, "user_id": user, "name": "Painting a mural"})

@@ -168,7 +168,7 @@ struct ExclusiveConnectionTests {
             loop, client in
             try await client.withConnection(deadline: .soon) { _ in
                 async let waiting = postgresError {
-                    try await client.withConnection(deadline: .after(.milliseconds(50))) { _ in }
+                    try await client.withConnection(deadline: .after(.seconds(2))) { _ in }
                 }
                 _ = try await loop.waits { client.statistics.exclusiveWaiting == 1 }
                 let refused = await postgresError {

@@ -43,15 +43,21 @@ struct WriteLaneTests {
 
     @Test("writes that wait together commit together")
     func sharedTransaction() async throws {
-        let (written, batches) = try await TestServer.run(table: "together") { loop, client in
+        let one: (inout PostgresLimits) -> Void = { $0.writeConnectionCount = 1 }
+        let (written, batches) = try await TestServer.run(table: "together", one) {
+            loop, client in
             let insert = WriteLaneTests.insert(into: "together")
-            // The write connection must stand, or the first turn does not find it.
             _ = try await client.write(insert, [.int(0), .null], deadline: .soon)
             let before = client.statistics.committedBatches
-            let written = await WriteLaneTests.write(Array(1...20), with: insert, client)
+            // While it runs, the others gather behind it.
+            async let slow = client.write(
+                Statement(unnamed: "SELECT pg_sleep(0.3)"), deadline: .soon)
+            #expect(try await loop.waits { client.statistics.writesInFlight == 1 })
+            let written = await WriteLaneTests.write(Array(1...10), with: insert, client)
+            _ = try await slow
             return (written, client.statistics.committedBatches - before)
         }
-        #expect(batches == 1)
+        #expect(batches == 2)
         #expect(Set(written.map { "\($0)" }).count == 1)
         guard case .transaction = written.first else {
             Issue.record("\(written)")

@@ -156,10 +156,10 @@ struct BodyCheck {
         case .replace: return column.defaultExpression == nil && !isKey && !column.isWriteOnly
         case .createAs: return column.defaultExpression == nil && !isKey
         case .create:
-            return column.defaultExpression == nil && !(isKey && EntitySQL(entity).makesKey)
+            return column.defaultExpression == nil && !(isKey && entity.makesKey)
         case .createListed:
             if listed?.contains(where: { $0.name == column.name }) == true { return true }
-            return column.defaultExpression == nil && !(isKey && EntitySQL(entity).makesKey)
+            return column.defaultExpression == nil && !(isKey && entity.makesKey)
         }
     }
 

@@ -12,14 +12,14 @@ extension EntitySQL {
         guard let listed = insert.listed else { return writableColumns }
         return writableColumns.filter { column in
             listed.contains { $0.name == column.name }
-                || (column.name == entity.keyColumn && makesKey)
+                || (column.name == entity.keyColumn && entity.makesKey)
                 || (column.name == entity.ownerColumn && insert.owner != nil)
         }
     }
 
     /// Whether a key can be missing: `columns=` that lists it asks for one in every object.
     func usesMadeKeys(_ insert: BulkWrite.Insert) -> Bool {
-        makesKey && (insert.isMissingDefault || insert.listed == nil || ignoresBodyKey(insert))
+        entity.makesKey && (insert.isMissingDefault || insert.listed == nil || ignoresBodyKey(insert))
     }
 
     /// `columns=` does not list the key, so that a key in the body does not count.

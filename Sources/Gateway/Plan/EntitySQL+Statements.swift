@@ -20,7 +20,7 @@ extension EntitySQL {
 
     func create(_ name: String) -> StatementTemplate {
         StatementTemplate(name) { place in
-            let madeKey = makesKey ? place(.madeKey, keyType) : nil
+            let madeKey = entity.makesKey ? place(.madeKey, keyType) : nil
             let columns = writableColumns.map { quoteSQLIdentifier($0.name) }
             let values = writableColumns.map { newValue($0, &place) }
             let base = baseRecord(madeKey: madeKey)

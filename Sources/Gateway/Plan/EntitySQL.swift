@@ -56,14 +56,6 @@ struct EntitySQL: Sendable {
         }
     }
 
-    /// Whether the gateway makes a key where the body has none: UUIDs that are not the owner's id.
-    var makesKey: Bool {
-        guard let column = entity.column(entity.keyColumn), column.baseType == "uuid" else {
-            return false
-        }
-        return !column.isGenerated && (column.defaultExpression != nil || !entity.isOwnerEntity)
-    }
-
     /// A record of the table's type that holds what a new row has where the body says nothing.
     ///
     /// - Parameters:
@@ -78,6 +70,14 @@ struct EntitySQL: Sendable {
             return column.defaultExpression ?? "NULL"
         }
         return "ROW(\(values.joined(separator: ", ")))::\(table)"
+    }
+}
+
+extension Entity {
+    /// Whether the gateway makes a key where the body has none: UUIDs that are not the owner's id.
+    var makesKey: Bool {
+        guard let column = column(keyColumn), column.baseType == "uuid" else { return false }
+        return !column.isGenerated && (column.defaultExpression != nil || !isOwnerEntity)
     }
 }
 

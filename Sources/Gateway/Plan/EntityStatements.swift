@@ -30,7 +30,7 @@ package struct EntityStatements: Sendable {
     }
 
     /// Whether a create without a key in the body wants one made (a UUIDv7).
-    package var makesKey: Bool { EntitySQL(entity).makesKey }
+    package var makesKey: Bool { entity.makesKey }
 
     /// One row or none: JSON text, entity tag without quotes.
     package func get(key: String, owner: String?) -> PlannedQuery {

@@ -55,6 +55,7 @@ final class RequestContext: Sendable {
     }
 
     private static func isJSON(_ contentType: String) -> Bool {
+        if contentType == "application/json" { return true }
         let type = (contentType.split(separator: ";").first ?? "").trimmingSpaces.lowercased()
         return type == "application/json" || type == "text/json"
             || (type.hasPrefix("application/") && type.hasSuffix("+json"))

@@ -64,19 +64,27 @@ final class ServedEntity: Sendable {
 
 /// A text as one segment of a path (RFC 3986 §3.3: everything but unreserved is encoded).
 func percentEncodeSegment(_ text: String) -> String {
+    if text.utf8.allSatisfy(isUnreserved) { return text }
     let digits = Array("0123456789ABCDEF".unicodeScalars)
     var encoded = ""
     for byte in text.utf8 {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
-            UInt8(ascii: "_"), UInt8(ascii: "~"):
+        if isUnreserved(byte) {
             encoded.unicodeScalars.append(Unicode.Scalar(byte))
-        default:
+        } else {
             encoded.unicodeScalars.append("%")
             encoded.unicodeScalars.append(digits[Int(byte >> 4)])
             encoded.unicodeScalars.append(digits[Int(byte & 15)])
         }
     }
     return encoded
+}
+
+private func isUnreserved(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+        UInt8(ascii: "_"), UInt8(ascii: "~"):
+        true
+    default: false
+    }
 }
