@@ -19,7 +19,8 @@ extension EntitySQL {
 
     /// Whether a key can be missing: `columns=` that lists it asks for one in every object.
     func usesMadeKeys(_ insert: BulkWrite.Insert) -> Bool {
-        entity.makesKey && (insert.isMissingDefault || insert.listed == nil || ignoresBodyKey(insert))
+        guard entity.makesKey else { return false }
+        return insert.isMissingDefault || insert.listed == nil || ignoresBodyKey(insert)
     }
 
     /// `columns=` does not list the key, so that a key in the body does not count.
