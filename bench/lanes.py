@@ -12,6 +12,7 @@ ROW_COUNT = 20_000
 # Rows that go through the lane and the store before the clock runs.
 WARM_UP_COUNT = 5_000
 CATCH_UP_SECONDS_MAX = 600
+WARM_UP_WRITE_COUNT = 40
 WRITE_COUNT = 200
 WRITE_EVERY_SECONDS = 0.05
 VECTOR_CLASS = "UserConcept"
@@ -97,7 +98,8 @@ def visible(bench):
     gateway = bench.gateway(NEO4J_URL=bench.stores.neo4j_url)
     bench.add_owner()
     delays = []
-    for number in range(WRITE_COUNT):
+    # The lane connects, reconciles and has its statements planned during the first writes.
+    for number in range(-WARM_UP_WRITE_COUNT, WRITE_COUNT):
         id = str(uuid.uuid4())
         started = time.monotonic()
         answer = gateway.http.post("/v1/dots/concepts", json={
@@ -105,7 +107,8 @@ def visible(bench):
         assert answer.status_code == 201, answer.text
         wait_until(lambda: cypher("MATCH (n:Entity {id: $id}) RETURN 1 AS one", id=id), 10,
                    pause=0.001)
-        delays.append((time.monotonic() - started) * 1000)
+        if number >= 0:
+            delays.append((time.monotonic() - started) * 1000)
         time.sleep(max(0, started + WRITE_EVERY_SECONDS - time.monotonic()))
     quantiles = statistics.quantiles(delays, n=100)
     bench.report("write to visible in Neo4j, p99", quantiles[98], "ms", 150, higher=False)
