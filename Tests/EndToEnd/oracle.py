@@ -57,7 +57,7 @@ class Oracle:
                 return False
         return True
 
-    def wait_quiet(self, deadline=30, **options):
+    def wait_quiet(self, deadline=90, **options):
         wait_until(lambda: self.is_quiet(**options), deadline, message="the lanes are not done")
 
     def describe_lanes(self):
@@ -73,7 +73,7 @@ class Oracle:
         """Moves with every captured write."""
         return self.psql("SELECT last_value, is_called FROM fourfold.outbox_position")[0]
 
-    def assert_converged(self, deadline=30, **options):
+    def assert_converged(self, deadline=90, **options):
         before = None
         try:
             self.wait_quiet(deadline, **options)
