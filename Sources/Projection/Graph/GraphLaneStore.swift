@@ -80,8 +80,8 @@ package final class GraphLaneStore: LaneStore, @unchecked Sendable {
     }
 
     /// Has the store plan one more statement: the first run of each costs it 20 to 300 ms, which
-    /// the first writes after a start would wait for. Nothing is written: there are no rows, and the
-    /// fence refuses the revision.
+    /// the first writes after a start would wait for. Nothing is written: there are no rows, and
+    /// the fence refuses the revision.
     package func prepareNext(deadline: Deadline) async -> Bool {
         guard let statement = unplanned.popLast() else { return false }
         _ = try? await run(
