@@ -53,13 +53,17 @@ let package = Package(
 
         // Domains as data.
         layer("Packs", ["JSON", "Postgres", "Runtime"]),
+        layer("Live", ["Packs", "Postgres", "Redis", "JSON", "Runtime"]),
         layer(
             "Projection",
-            ["Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPClient", "JSON", "Runtime"]),
+            [
+                "Live", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate", "HTTPClient", "JSON",
+                "Runtime",
+            ]),
         layer(
             "Gateway",
             [
-                "CCrypto", "Projection", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate",
+                "CCrypto", "Projection", "Live", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate",
                 "HTTPClient", "HTTPServer", "JSON", "Runtime",
             ]),
 
@@ -67,7 +71,7 @@ let package = Package(
         .executableTarget(
             name: "fourfold",
             dependencies: [
-                "Gateway", "Projection", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate",
+                "Gateway", "Projection", "Live", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate",
                 "HTTPClient", "HTTPServer", "JSON", "Settings", "Runtime",
             ],
             swiftSettings: strict),

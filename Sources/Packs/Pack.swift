@@ -14,6 +14,8 @@ package struct Pack: Sendable {
     package var vectors: VectorProjection?
     package var dirtyRules: [DirtyRule]
     package var export: ConnectionsExportRule?
+    /// What lives in Redis.
+    package var live: LiveRules
     /// Schema statements for the graph, one each, in order.
     package var cypher: [String]
     /// `pack.json` as it is: what the engine's SQL takes.
@@ -23,7 +25,8 @@ package struct Pack: Sendable {
         name: String, title: String, entities: [Entity], ownerPath: String?,
         ownerColumn: String? = nil,
         graph: GraphProjection?, vectors: VectorProjection?, dirtyRules: [DirtyRule],
-        export: ConnectionsExportRule?, cypher: [String], document: [UInt8]
+        export: ConnectionsExportRule?, live: LiveRules = .init(), cypher: [String],
+        document: [UInt8]
     ) {
         self.name = name
         self.title = title
@@ -34,6 +37,7 @@ package struct Pack: Sendable {
         self.vectors = vectors
         self.dirtyRules = dirtyRules
         self.export = export
+        self.live = live
         self.cypher = cypher
         self.document = document
     }
@@ -149,7 +153,7 @@ package struct DirtyRule: Sendable {
     package var sourcePath: String
     /// The entity whose keys become dirty.
     package var targetPath: String
-    /// `graph`, `vector`: only these lanes need it; nil means all.
+    /// `graph`, `vector`, `live`: only these lanes need it; nil means all.
     package var lanes: [String]?
     /// A query over the relation `changed(key text, op text, columns jsonb)` that gives the dirty
     /// keys. Run when the relay reads, in a snapshot in which the change is visible.

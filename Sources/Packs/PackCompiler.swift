@@ -119,7 +119,7 @@ package struct PackCompiler: Sendable {
             name: manifest.name, title: manifest.title, entities: entities,
             ownerPath: manifest.ownerPath, ownerColumn: manifest.ownerColumn, graph: manifest.graph,
             vectors: classes.isEmpty ? nil : VectorProjection(classes: classes),
-            dirtyRules: manifest.dirtyRules, export: manifest.export,
+            dirtyRules: manifest.dirtyRules, export: manifest.export, live: manifest.live,
             cypher: try files.cypherScripts(manifest.name).flatMap { cypherStatements($0.text) },
             document: documentText(manifest, document))
     }

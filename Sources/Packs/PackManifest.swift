@@ -18,11 +18,12 @@ struct PackManifest {
     var vectors: [VectorClass] = []
     var dirtyRules: [DirtyRule] = []
     var export: ConnectionsExportRule?
+    var live = LiveRules()
 
     private static let keys = [
         "name", "title", "schema", "owner", "entities", "relationships", "graph", "vectors",
         "maintained", "static", "dirty", "export",
-    ]
+    ] + liveKeys
     private static let entityKeys = [
         "table", "view", "key", "owner", "writeOnly", "appendOnly", "readOnly", "capture", "routes",
     ]
@@ -42,11 +43,12 @@ struct PackManifest {
         readVectors(root["vectors"], &reader)
         readDirtyRules(root["dirty"], &reader)
         readExport(root["export"], &reader)
+        live = PackManifest.liveRules(root, &reader)
     }
 
     private mutating func readOwner(_ value: JSONValue?, _ reader: inout ManifestReader) {
         guard let value else { return }
-        _ = reader.object(value, "owner", keys: ["entity", "column"])
+        _ = reader.object(value, "owner", keys: ["entity", "column", "place"])
         ownerPath = reader.required(value["entity"], "owner.entity")
         ownerColumn = reader.required(value["column"], "owner.column")
     }
@@ -141,8 +143,9 @@ struct PackManifest {
             let sql = reader.required(entry["keys"], "\(place).keys")
             _ = reader.strings(entry["columns"], "\(place).columns")
             let lanes = entry["lanes"].map { reader.strings($0, "\(place).lanes") }
-            for lane in lanes ?? [] where lane != "graph" && lane != "vector" {
-                reader.complain("\(place).lanes", "there is no lane \(lane)", "Use graph, vector.")
+            for lane in lanes ?? [] where !["graph", "vector", "live"].contains(lane) {
+                reader.complain(
+                    "\(place).lanes", "there is no lane \(lane)", "Use graph, vector, live.")
             }
             for source in reader.strings(entry["on"], "\(place).on") {
                 dirtyRules.append(
@@ -161,7 +164,7 @@ struct PackManifest {
     }
 }
 
-private func isPathSegment(_ text: String) -> Bool {
+func isPathSegment(_ text: String) -> Bool {
     !text.isEmpty
         && text.utf8.allSatisfy { byte in
             (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)

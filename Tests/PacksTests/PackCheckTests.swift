@@ -64,8 +64,8 @@ struct PackCheckTests {
         Case(
             "a lane that does not exist", manifestFile,
             #"{"name": "shop", "entities": {}, "dirty": [{"on": ["a"], "of": "b", "#
-                + #""keys": "SELECT 1", "lanes": ["live"]}]}"#,
-            ["there is no lane live"]),
+                + #""keys": "SELECT 1", "lanes": ["mail"]}]}"#,
+            ["there is no lane mail"]),
         Case(
             "a class without a file", "weaviate/shop/Thing.json", nil,
             ["vectors.Thing: the class has no file"]),
