@@ -21,7 +21,7 @@ let serveCommand = Command(
 struct ServePlan: Sendable {
     let settings: Settings
     let database: Database
-    let redis: RedisAddress
+    let redis: RedisConfiguration
     let address: HTTPListenAddress
     let keys: ServiceKeys
 
@@ -30,7 +30,7 @@ struct ServePlan: Sendable {
         self.settings = settings
         // Every part complains by itself, so that all mistakes are told at once.
         let database = Database(settings)
-        let redis = redisAddress(settings)
+        let redis = redisConfiguration(settings)
         let address = listenAddress(settings)
         let keys = serviceKeys(settings, address)
         guard let database, let redis, let address, let keys else { return nil }
@@ -66,15 +66,32 @@ struct ServePlan: Sendable {
     }
 }
 
-private func redisAddress(_ settings: Settings) -> RedisAddress? {
+private func redisConfiguration(_ settings: Settings) -> RedisConfiguration? {
     guard let url = settings.text("REDIS_URL") else {
-        complain("REDIS_URL is not set: redis://[user:password@]host[:port][/db] or unix:/path")
+        complain(
+            "REDIS_URL is not set: redis[s]://[user:password@]host[:port][/db] or unix:/path")
         return nil
     }
+    let address: RedisAddress
     do throws(RedisAddressError) {
-        return try RedisAddress.parse(url)
+        address = try RedisAddress.parse(url)
     } catch {
         complain("REDIS_URL is not valid: \(error)")
+        return nil
+    }
+    let files = RedisTLSFiles(
+        authorities: settings.text("REDIS_TLS_CA"), certificate: settings.text("REDIS_TLS_CERT"),
+        key: settings.text("REDIS_TLS_KEY"))
+    guard address.usesTLS else {
+        if files == RedisTLSFiles() { return RedisConfiguration(address: address) }
+        // Who sets them believes that the connection is protected.
+        complain("REDIS_TLS_… is set, but REDIS_URL is not rediss://")
+        return nil
+    }
+    do throws(RedisTLSError) {
+        return RedisConfiguration(address: address, tls: try RedisTLS(files))
+    } catch {
+        complain("REDIS_TLS_CA, REDIS_TLS_CERT or REDIS_TLS_KEY cannot be used: \(error)")
         return nil
     }
 }

@@ -8,7 +8,19 @@ let settingsCatalog: [Setting] = [
         "PostgreSQL, a libpq URL or conninfo. Required."),
     Setting(
         "REDIS_URL", .secret, default: nil,
-        "Redis: `redis://[user:password@]host[:port][/db]` or `unix:/path`. Required by `serve`."),
+        """
+        Redis: `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS, or \
+        `unix:/path[?db=n]`. Required by `serve`.
+        """),
+    Setting(
+        "REDIS_TLS_CA", .text, default: nil,
+        "File of the authorities (PEM) trusted for `rediss://`. Absent: the system's."),
+    Setting(
+        "REDIS_TLS_CERT", .text, default: nil,
+        "File of the certificate (PEM) shown to Redis, with its chain. Absent: none."),
+    Setting(
+        "REDIS_TLS_KEY", .text, default: nil,
+        "File of the private key (PEM) of `REDIS_TLS_CERT`."),
     Setting(
         "NEO4J_URL", .secret, default: nil,
         "Neo4j's HTTP address, e.g. `http://host:7474`. Absent: the embedded graph in PostgreSQL."),
