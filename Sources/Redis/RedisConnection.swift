@@ -239,8 +239,8 @@ final class RedisConnection: Flushable, @unchecked Sendable {
             // What TLS has decrypted the socket does not tell of again; it is one record at most.
             if tls?.hasPendingBytes == true { continue }
             // A record may be shorter than the buffer while more are in the socket.
-            let mayHaveMore = tls == nil ? byteCount == RedisConnection.readByteCount : byteCount > 0
-            if !mayHaveMore || rounds >= RedisConnection.roundsMax { return }
+            let isFull = byteCount == RedisConnection.readByteCount || tls != nil && byteCount > 0
+            if !isFull || rounds >= RedisConnection.roundsMax { return }
         }
     }
 

@@ -108,6 +108,7 @@ struct RedisAddressTests {
     @Test("codes of error replies", arguments: [
         ("WRONGTYPE Operation against a key", "WRONGTYPE"), ("ERR unknown command 'x'", "ERR"),
         ("secret value", "ERR"), ("", "ERR"), ("NOSCRIPT", "NOSCRIPT"),
+        ("ERR ACL failure in script: No permissions to access a key", "NOPERM"),
     ])
     func errorCode(_ message: String, _ expected: String) {
         #expect(RedisReply.errorCode(message.utf8) == expected)

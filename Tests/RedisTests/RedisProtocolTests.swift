@@ -31,9 +31,12 @@ struct RedisProtocolTests {
         Case("an array of 2^31 elements", "*2147483647\r\n"),
         Case("an array of 2^62 elements", "*4611686018427387904\r\n"),
         Case("an array of a negative length", "*-5\r\n"),
-        Case("many small elements", "*131071\r\n", then: String(repeating: ":1\r\n", count: 4_096)),
+        Case(
+            "many small elements", "*131071\r\n", then: String(repeating: ":1\r\n", count: 4_096)),
         Case("arrays in arrays", String(repeating: "*1\r\n", count: 17)),
-        Case("arrays in arrays without end", "*1\r\n", then: String(repeating: "*1\r\n", count: 99)),
+        Case(
+            "arrays in arrays without end", "*1\r\n",
+            then: String(repeating: "*1\r\n", count: 99)),
         Case("an integer that is none", ":12a\r\n"),
         Case("a map of RESP3", "%1\r\n+a\r\n+b\r\n"),
         Case("a push of RESP3", ">1\r\n+a\r\n"),
