@@ -1,16 +1,16 @@
-package import Redis
+internal import Redis
 
 /// The counting itself: the generic cell rate algorithm (GCRA) over several limits at once, in one
 /// step.
 ///
 /// A key holds the time at which its allowance is full again, in microseconds of Redis' clock, so
 /// that all gateways count by the same clock, and expires by itself at that time.
-package enum RateLimitScript {
+enum RateLimitScript {
     /// Keys: one a limit. Arguments: for each its interval in microseconds and its request count.
     ///
     /// Answers 1 where one of the limits refuses (then nothing is counted), else 0; then for each
     /// limit the requests left, the microseconds until it is full, and those until it allows.
-    package static let script = RedisScript(name: "rate_limit", source: source)
+    static let script = RedisScript(name: "rate_limit", source: source)
 
     private static let source = """
         local time = redis.call('TIME')

@@ -1,4 +1,4 @@
-package import Redis
+internal import Redis
 
 /// What the limits say to one request.
 package struct RateLimitVerdict: Sendable, Equatable {

@@ -1,5 +1,5 @@
 package import Redis
-package import Runtime
+internal import Runtime
 
 /// One limit that a request counts against.
 package struct RateLimitCharge: Sendable, Equatable {
