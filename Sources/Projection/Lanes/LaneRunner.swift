@@ -311,6 +311,10 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
     private func awaitWork() async throws(LaneError) {
         while !isStopping {
             try lease?.check()
+            if await store.prepareNext(deadline: configuration.requestDeadline) {
+                if try await reader.hasWork(cursor) { return }
+                continue
+            }
             let quiet = Duration.nanoseconds(Int64(monotonicNanoseconds() - lastWorkAt))
             let period =
                 quiet > configuration.quietAfter

@@ -94,6 +94,11 @@ package protocol LaneStore: AnyObject, Sendable {
     /// A text that changes when the store becomes another one, and the highest revision it saw.
     func identify(deadline: Deadline) async throws(LaneError) -> (identity: String, revision: Int64)
 
+    /// Does one thing that will save time later, where nothing else is to be done.
+    ///
+    /// - Returns: False when nothing of the kind is left.
+    func prepareNext(deadline: Deadline) async -> Bool
+
     /// Shuts out every leader with a lower revision.
     func raiseFence(_ permit: LanePermit, deadline: Deadline) async throws(LaneError)
 
@@ -111,4 +116,8 @@ package protocol LaneStore: AnyObject, Sendable {
     func storeKeys(
         _ step: ResyncStep, after: String, limit: Int, deadline: Deadline
     ) async throws(LaneError) -> (keys: [String], last: String?)
+}
+
+extension LaneStore {
+    package func prepareNext(deadline: Deadline) async -> Bool { false }
 }
