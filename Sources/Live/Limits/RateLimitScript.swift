@@ -20,7 +20,8 @@ enum RateLimitScript {
         for place, key in ipairs(KEYS) do
           local interval = tonumber(ARGV[place * 2 - 1])
           local burst = interval * tonumber(ARGV[place * 2])
-          local full = tonumber(redis.call('GET', key)) or now
+          local full = tonumber(redis.call('GET', key))
+          if not full or full ~= full then full = now end
           -- A clock that was set back must not refuse for longer than an empty allowance.
           full = math.min(math.max(full, now), now + burst)
           local wait = math.max(full + interval - burst - now, 0)
