@@ -80,7 +80,7 @@ let package = Package(
         .testTarget(name: "TidyTests", swiftSettings: strict),
         tests("fourfold", ["Settings"]),
 
-        tests("Runtime"),
+        tests("Runtime", ["ClientTestSupport"]),
         tests("Postgres", ["Runtime"]),
         tests("JSON"),
         tests("Settings"),
