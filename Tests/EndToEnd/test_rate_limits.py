@@ -271,6 +271,15 @@ class TestWithoutRedis:
             serving.redis.config_set("maxmemory", "0")
         wait_until(lambda: get(at).status_code == 429)
 
+    def test_a_read_only_replica(self, serving, serve):  # noqa: F811
+        at = serve.api(serve(FOURFOLD_RATE_LIMIT="1/60s"))
+        serving.redis.replicaof("127.0.0.1", 1)
+        try:
+            assert [get(at).status_code for _ in range(3)] == [404] * 3
+        finally:
+            serving.redis.replicaof("NO", "ONE")
+        wait_until(lambda: get(at).status_code == 429)
+
     def test_a_key_of_another_type(self, limited, serving):  # noqa: F811
         at = limited("1/60s", FOURFOLD_TRUSTED_PROXIES="127.0.0.1")
         serving.redis.hset("rate_limit:api:127.0.0.1", "a", "b")

@@ -373,12 +373,67 @@ class TestWithoutRedis:
         wait_until(lambda: not is_degraded(at("GET", f"sessions/{new['session_id']}")), 20)
         wait_until(lambda: at.one("SELECT count(*) FROM fourfold.session_repairs") == 0)
 
-    def test_a_revoked_session_is_refused_before_redis_is_repaired(self, broken, copies, serve):  # noqa: F811,E501
+    def test_nobody_believes_a_copy(self, broken, serve):  # noqa: F811
         at, user, (session, *_), mend = broken
         other = serve.api(serve(FOURFOLD_LANES="off"))
         assert at("DELETE", f"sessions/{session['session_id']}").status_code == 204
-        # Another gateway reaches Redis, where the copy still stands.
+        # Another gateway reaches Redis, where the copy may still stand.
         problem(other("GET", f"sessions/{session['session_id']}"), 404)
+
+
+class TestRedisReadOnly:
+    @pytest.fixture(autouse=True)
+    def replica(self, at, user, copies):
+        self.sessions = [opened(at, user) for _ in range(2)]
+        copies.replicaof("127.0.0.1", 1)
+        yield
+        copies.replicaof("NO", "ONE")
+
+    def test_all_goes_on_and_is_made_right(self, at, user, copies):
+        kept, ended = self.sessions
+        answer = at("GET", f"sessions/{kept['session_id']}")
+        assert done(answer, 200) == kept and is_degraded(answer)
+        answer = at("DELETE", f"sessions/{ended['session_id']}")
+        assert answer.status_code == 204 and is_degraded(answer)
+        answer = at("POST", "sessions", {"user_id": user, "device_info": {}})
+        new = done(answer, 201)
+        assert is_degraded(answer)
+        copies.replicaof("NO", "ONE")
+        wait_until(lambda: not copies.exists(key_of(ended)), 20)
+        wait_until(lambda: not is_degraded(at("GET", f"sessions/{new['session_id']}")))
+        assert copies.exists(key_of(new))
+
+
+class TestRedisFull:
+    def test_all_goes_on_and_is_made_right(self, at, user, copies):
+        kept, ended = [opened(at, user) for _ in range(2)]
+        copies.config_set("maxmemory", "1")
+        try:
+            answer = at("GET", f"sessions/{kept['session_id']}")
+            assert done(answer, 200) == kept and not is_degraded(answer)
+            answer = at("POST", "sessions", {"user_id": user, "device_info": {}})
+            new = done(answer, 201)
+            assert is_degraded(answer)
+            answer = at("GET", f"sessions/{new['session_id']}")
+            assert done(answer, 200) == new and is_degraded(answer)
+            answer = at("DELETE", f"sessions/{ended['session_id']}")
+            assert answer.status_code == 204 and not is_degraded(answer)
+            assert not copies.exists(key_of(ended))
+        finally:
+            copies.config_set("maxmemory", "0")
+        wait_until(lambda: not is_degraded(at("GET", f"sessions/{new['session_id']}")))
+        assert copies.exists(key_of(new))
+
+
+class TestRedisStartedAnew:
+    def test_its_sessions_are_put_back(self, at, user, copies, stores):
+        session = opened(at, user)
+        stores.kill("redis")
+        answer = at("GET", f"sessions/{session['session_id']}")
+        assert done(answer, 200) == session and is_degraded(answer)
+        stores.start("redis")
+        wait_until(lambda: not is_degraded(at("GET", f"sessions/{session['session_id']}")), 20)
+        assert copies.exists(key_of(session))
 
 
 class TestRedisFlushed:

@@ -112,8 +112,9 @@ struct RateLimiterTests {
             return verdicts
         }
         #expect(verdicts.map(\.isRefused) == [false, false, false, true])
-        #expect(verdicts.map { $0.standings[0].remaining } == [2, 1, 0, 0])
+        #expect(verdicts.map { $0.standings.first?.remaining } == [2, 1, 0, 0])
         #expect(verdicts.map(\.policy) == Array(repeating: "\"client\";q=3;w=30", count: 4))
+        try #require(verdicts.allSatisfy { $0.standings.count == 1 })
         #expect(verdicts[0].rateLimit == "\"client\";r=2;t=10")
         #expect(verdicts[3].rateLimit == "\"client\";r=0;t=30")
         #expect(verdicts[3].retryAfterSeconds == 10)
@@ -132,15 +133,15 @@ struct RateLimiterTests {
             return verdicts
         }
         #expect(verdicts.map(\.isRefused) == [false, true, true, false])
-        #expect(verdicts.map { $0.standings[0].remaining } == [4, 4, 4, 3])
+        #expect(verdicts.map { $0.standings.first?.remaining } == [4, 4, 4, 3])
         #expect(verdicts[1].retryAfterSeconds == 60)
     }
 
     @Test("values that are none of ours and clocks that were set back")
     func strangeValues() async throws {
         let far = String((epochMilliseconds() + 1_000_000_000) * 1_000)
-        let values = [("nonsense", false), ("-5", false), ("nan", false), ("inf", true), (far, true)]
-        for (value, isRefused) in values {
+        let values = [("nonsense", false), ("-5", false), ("nan", false), ("inf", true)]
+        for (value, isRefused) in values + [(far, true)] {
             let verdict = try await withRedis { client, key in
                 _ = try? await client.command(
                     ["SET", key, value], deadline: .after(.seconds(5)))

@@ -129,15 +129,17 @@ package final class SessionCopies: @unchecked Sendable {
               redis.call('UNLINK', KEYS[1])
               return 0
             end
-            if ARGV[2] == '0' and redis.call('EXPIRE', KEYS[1], ARGV[1]) == 1 then
-              return 1
+            local was = redis.call('EXISTS', KEYS[1]) == 1
+            if was and ARGV[2] == '0' then
+              redis.call('EXPIRE', KEYS[1], ARGV[1])
+            else
+              redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[1])
             end
-            local was = redis.call('EXISTS', KEYS[1])
-            redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[1])
-            return was == 1 and 1 or 2
+            return was and 1 or 2
             """)
 
-    /// Keys: copies and their marks in turn. Argument: seconds of a mark.
+    /// Keys: copies and their marks in turn. Argument: seconds of a mark. Copies go first: after
+    /// that a Redis that is full takes the marks too.
     private static let endScript = RedisScript(
         name: "session_end",
         source: """
