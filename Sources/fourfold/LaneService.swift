@@ -1,10 +1,12 @@
 internal import Gateway
 internal import Glibc
 internal import HTTPClient
+internal import Live
 internal import Neo4j
 internal import Packs
 internal import Postgres
 internal import Projection
+internal import Redis
 internal import Runtime
 internal import Settings
 internal import Weaviate
@@ -17,6 +19,7 @@ final class LaneService: @unchecked Sendable {
     private let overload: LaneOverload
     private var thread: LoopThread?
     private(set) var relay: Relay?
+    private var sessionHousekeeper: SessionHousekeeper?
 
     init(plan: ServePlan, packs: [Pack], overload: LaneOverload) {
         self.plan = plan
@@ -46,6 +49,7 @@ final class LaneService: @unchecked Sendable {
                 complain("the lanes cannot start: \(error)")
                 return false
             }
+            self.keepSessions(postgres)
             if let budget = self.plan.settings.optionalDuration("FOURFOLD_LAG_BUDGET") {
                 self.watchLag(
                     budget,
@@ -58,6 +62,15 @@ final class LaneService: @unchecked Sendable {
             }
             return true
         }
+    }
+
+    private func keepSessions(_ postgres: PostgresClient) {
+        let redis = RedisClient(
+            loop: loop, configuration: RedisConfiguration(address: plan.redis))
+        let housekeeper = SessionHousekeeper(
+            loop: loop, postgres: postgres, redis: redis, packs: packs)
+        sessionHousekeeper = housekeeper
+        housekeeper.start()
     }
 
     /// Exports the connections of every pack at a steady period; a failure waits for the next turn.
@@ -89,7 +102,10 @@ final class LaneService: @unchecked Sendable {
     /// Nothing to do where ``start()`` was not called.
     func stop() async {
         guard let thread else { return }
-        await run(on: loop) { await self.relay?.stop() }
+        await run(on: loop) {
+            await self.sessionHousekeeper?.stop()
+            await self.relay?.stop()
+        }
         loop.stop()
         thread.join()
     }
