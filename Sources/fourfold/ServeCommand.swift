@@ -24,6 +24,8 @@ struct ServePlan: Sendable {
     let redis: RedisAddress
     let address: HTTPListenAddress
     let keys: ServiceKeys
+    /// Nil where pages of other origins may not call.
+    let cors: CORSPolicy?
 
     /// - Returns: nil after complaining.
     init?(_ settings: Settings) {
@@ -33,11 +35,13 @@ struct ServePlan: Sendable {
         let redis = redisAddress(settings)
         let address = listenAddress(settings)
         let keys = serviceKeys(settings, address)
-        guard let database, let redis, let address, let keys else { return nil }
+        let cors = corsPolicy(settings)
+        guard let database, let redis, let address, let keys, let cors else { return nil }
         self.database = database
         self.redis = redis
         self.address = address
         self.keys = keys
+        self.cors = cors
     }
 
     var loopCount: Int {
@@ -55,6 +59,8 @@ struct ServePlan: Sendable {
         configuration.bodyTimeout = settings.duration("FOURFOLD_BODY_TIMEOUT")
         configuration.idleTimeout = settings.duration("FOURFOLD_IDLE_TIMEOUT")
         configuration.drainTimeout = settings.duration("FOURFOLD_DRAIN_TIMEOUT")
+        // A reader that is dropped is told so behind what waits for it.
+        configuration.writeQueueByteCountMax = events.queueByteCountMax + 4_096
         return configuration
     }
 
