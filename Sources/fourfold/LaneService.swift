@@ -5,6 +5,7 @@ internal import Neo4j
 internal import Packs
 internal import Postgres
 internal import Projection
+internal import Redis
 internal import Runtime
 internal import Settings
 internal import Weaviate
@@ -35,6 +36,7 @@ final class LaneService: @unchecked Sendable {
                 weaviate: self.plan.weaviate.map {
                     WeaviateClient(client: http, configuration: $0)
                 },
+                redis: self.makeRedis(),
                 embedder: makeEmbedder(self.plan.settings, http))
             do throws(LaneError) {
                 let relay = try Relay(
@@ -58,6 +60,13 @@ final class LaneService: @unchecked Sendable {
             }
             return true
         }
+    }
+
+    private func makeRedis() -> RedisClient {
+        var configuration = RedisConfiguration(address: plan.redis)
+        // What waits to be told is told soon after Redis is back.
+        configuration.backoff.longest = .seconds(1)
+        return RedisClient(loop: loop, configuration: configuration)
     }
 
     /// Exports the connections of every pack at a steady period; a failure waits for the next turn.
@@ -100,7 +109,9 @@ final class LaneService: @unchecked Sendable {
             while !Task.isCancelled {
                 let lanes = try? await reader.status(
                     packs: packs, local: [], deadline: .after(.seconds(5)))
-                let lagSeconds = lanes?.map(\.lagSeconds).max() ?? 0
+                // Without Redis entities answer as ever, and what was to be told is told later.
+                let lagSeconds =
+                    lanes?.filter { $0.lane != .live }.map(\.lagSeconds).max() ?? 0
                 overload.update(lag: .seconds(lagSeconds), budget: budget)
                 try? await loop.sleep(for: .seconds(1))
             }
