@@ -94,6 +94,7 @@ let package = Package(
         tests("HTTPClient", ["ClientTestSupport", "Runtime"]),
         tests("Neo4j", ["ClientTestSupport", "HTTPClient", "JSON", "Runtime"]),
         tests("Weaviate", ["ClientTestSupport", "HTTPClient", "JSON", "Runtime"]),
+        tests("Live", ["ClientTestSupport", "Packs", "Postgres", "Redis", "Runtime"]),
         tests("Redis", ["ClientTestSupport", "Runtime"]),
         tests(
             "Projection",

@@ -1,6 +1,7 @@
 internal import Gateway
 internal import Glibc
 internal import HTTPServer
+internal import Live
 internal import Packs
 internal import Redis
 internal import Runtime
@@ -24,6 +25,11 @@ struct ServePlan: Sendable {
     let redis: RedisConfiguration
     let address: HTTPListenAddress
     let keys: ServiceKeys
+    /// Nil where requests are not limited.
+    let rateLimits: RateLimits?
+    let trustedProxies: TrustedProxies
+    /// Nil where pages of other origins may not call.
+    let cors: CORSPolicy?
 
     /// - Returns: nil after complaining.
     init?(_ settings: Settings) {
@@ -33,11 +39,21 @@ struct ServePlan: Sendable {
         let redis = redisConfiguration(settings)
         let address = listenAddress(settings)
         let keys = serviceKeys(settings, address)
-        guard let database, let redis, let address, let keys else { return nil }
+        let clientLimit = rateLimit(
+            settings, "FOURFOLD_RATE_LIMIT", absent: address?.isLocal == false ? "6000/60s" : "off")
+        let ownerLimit = rateLimit(settings, "FOURFOLD_RATE_LIMIT_OWNER", absent: "off")
+        let proxies = proxiesToTrust(settings)
+        let cors = corsPolicy(settings)
+        guard let database, let redis, let address, let keys, let clientLimit, let ownerLimit,
+            let proxies, let cors
+        else { return nil }
         self.database = database
         self.redis = redis
         self.address = address
         self.keys = keys
+        rateLimits = RateLimits(client: clientLimit.limit, owner: ownerLimit.limit)
+        trustedProxies = proxies
+        self.cors = cors
     }
 
     var loopCount: Int {
@@ -55,6 +71,8 @@ struct ServePlan: Sendable {
         configuration.bodyTimeout = settings.duration("FOURFOLD_BODY_TIMEOUT")
         configuration.idleTimeout = settings.duration("FOURFOLD_IDLE_TIMEOUT")
         configuration.drainTimeout = settings.duration("FOURFOLD_DRAIN_TIMEOUT")
+        // A reader that is dropped is told so behind what waits for it.
+        configuration.writeQueueByteCountMax = events.queueByteCountMax + 4_096
         return configuration
     }
 
@@ -62,6 +80,9 @@ struct ServePlan: Sendable {
         var configuration = GatewayConfiguration(serviceKeys: keys, tokenOrigin: tokenOrigin)
         configuration.requestTimeout = settings.duration("FOURFOLD_REQUEST_TIMEOUT")
         configuration.rowCountMax = settings.integer("FOURFOLD_ROWS_MAX")
+        configuration.rateLimits = rateLimits
+        configuration.trustedProxies = trustedProxies
+        if case .unix = address { configuration.listensOnUnixSocket = true }
         return configuration
     }
 }
@@ -120,4 +141,34 @@ private func serviceKeys(_ settings: Settings, _ address: HTTPListenAddress?) ->
         return nil
     }
     return keys
+}
+
+/// A limit, or none.
+private struct RateLimitChoice {
+    let limit: RateLimit?
+}
+
+/// - Returns: nil after complaining.
+private func rateLimit(
+    _ settings: Settings, _ name: String, absent: String
+) -> RateLimitChoice? {
+    let text = settings.text(name) ?? absent
+    if text == "off" { return RateLimitChoice(limit: nil) }
+    if let limit = RateLimit(text) { return RateLimitChoice(limit: limit) }
+    complain(
+        "\(name) must be off or requests per time, such as 600/60s: at most "
+            + "\(RateLimit.requestCountMax) in at most \(RateLimit.periodSecondsMax) s, and "
+            + "\(RateLimit.requestsPerSecondMax) a second")
+    return nil
+}
+
+/// - Returns: nil after complaining.
+private func proxiesToTrust(_ settings: Settings) -> TrustedProxies? {
+    let proxies = TrustedProxies(settings.text("FOURFOLD_TRUSTED_PROXIES") ?? "")
+    if proxies == nil {
+        complain(
+            "FOURFOLD_TRUSTED_PROXIES must be networks such as 10.0.0.0/8, addresses or unix, "
+                + "separated by commas, \(TrustedProxies.countMax) at most")
+    }
+    return proxies
 }
