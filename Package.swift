@@ -31,6 +31,7 @@ let package = Package(
         .systemLibrary(name: "CLlhttp", pkgConfig: "libllhttp"),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq"),
         .systemLibrary(name: "CHiredis"),
+        .systemLibrary(name: "CTLS"),
         .systemLibrary(name: "CCurl"),
         .systemLibrary(name: "CYyjson", pkgConfig: "yyjson"),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto"),
@@ -44,7 +45,7 @@ let package = Package(
         // One protocol each. They know the loop and no domain.
         layer("HTTPServer", ["CUV", "CLlhttp", "Runtime"]),
         layer("Postgres", ["CUV", "CPostgres", "Runtime"]),
-        layer("Redis", ["CUV", "CCrypto", "CHiredis", "Runtime"]),
+        layer("Redis", ["CUV", "CCrypto", "CHiredis", "CTLS", "Runtime"]),
         layer("HTTPClient", ["CUV", "CCurl", "Runtime"]),
 
         // Store clients.

@@ -66,7 +66,7 @@ final class LaneService: @unchecked Sendable {
 
     private func keepSessions(_ postgres: PostgresClient) {
         let redis = RedisClient(
-            loop: loop, configuration: RedisConfiguration(address: plan.redis))
+            loop: loop, configuration: plan.redis)
         let housekeeper = SessionHousekeeper(
             loop: loop, postgres: postgres, redis: redis, packs: packs)
         sessionHousekeeper = housekeeper
