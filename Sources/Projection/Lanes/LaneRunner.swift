@@ -199,6 +199,14 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         if cursor.goal == nil { cursor = LaneCursor(done: done) }
         page = nil
         prefetched = nil
+        // Before the store is asked for anything: what is written from now on is not lost, however
+        // long the store is away.
+        let isNew = row.bool(0, 0) == true
+        if isNew {
+            let begun = try await query(LaneStatements.beginResync, laneParameters)
+            guard begun.rowCount > 0, let goal = begun.string(0, 0) else { throw .leaseLost }
+            cursor = LaneCursor(done: goal)
+        }
         try await raiseFence()
         if mustRepeat && store.mustRepeatAfterTakeover {
             try await query(
@@ -209,15 +217,32 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         let parked = try await query(
             LaneStatements.parkedCount, [.text(pack.name), .text(store.name.rawValue)])
         parkedCount = parked.int(0, 0) ?? 0
-        if row.bool(0, 0) == true {
-            let begun = try await query(LaneStatements.beginResync, laneParameters)
-            guard begun.rowCount > 0, let goal = begun.string(0, 0) else { throw .leaseLost }
+        if isNew {
             try await resync(from: row.string(0, 1), after: row.string(0, 2))
             try await move(LaneStatements.finishResync, [])
-            cursor = LaneCursor(done: goal)
             progress()
         }
+        try await resume(isNew: isNew)
         recovered()
+    }
+
+    /// Goes on where the store's own copy of the cursor says, and PostgreSQL's follows.
+    private func resume(isNew: Bool) async throws(LaneError) {
+        guard store.tellsChanges else { return }
+        let permit = try await makePermit(revision: try await reader.drawRevision())
+        let ahead = try await store.resume(
+            at: cursor, isNew: isNew, permit, deadline: configuration.requestDeadline)
+        if ahead == cursor { return }
+        if ahead.done != cursor.done {
+            try await move(LaneStatements.finishGoal, [.text(ahead.done), .int(0)])
+        }
+        if let goal = ahead.goal {
+            try await move(
+                LaneStatements.advance,
+                [.text(goal), .text(ahead.xid), .int(ahead.position), .int(0)])
+        }
+        cursor = ahead
+        progress()
     }
 
     private func raiseFence() async throws(LaneError) {
@@ -268,6 +293,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         let revision = mustReconcile ? try await reader.drawRevision() : page.revision
         var permit = try await makePermit(revision: revision)
         permit.failureCount = failureCount
+        permit.next = next
         var poison: [PoisonKey] = []
         for (index, chunk) in page.chunks.enumerated() {
             try checkStop()
