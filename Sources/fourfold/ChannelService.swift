@@ -17,7 +17,7 @@ final class ChannelService: @unchecked Sendable {
         scripts = ChannelScripts(plan.channels)
         streams = StreamCount(max: limits.streamCountMax)
         hub = ChannelHub(
-            loop: loop, redis: RedisConfiguration(address: plan.redis), scripts: scripts,
+            loop: loop, redis: plan.redis, scripts: scripts,
             limits: limits)
     }
 

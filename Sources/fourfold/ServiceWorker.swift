@@ -110,8 +110,7 @@ final class ServiceWorker: @unchecked Sendable {
                         pack: pack, postgres: postgres, weaviate: weaviate, embedder: embedder)
                 })
         }
-        let redis = RedisClient(
-            loop: loop, configuration: RedisConfiguration(address: plan.redis))
+        let redis = RedisClient(loop: loop, configuration: plan.redis)
         let listeners = channels.registry(loop: loop, index: index, redis: redis)
         self.listeners = listeners
         let stores = StoreReaders(
