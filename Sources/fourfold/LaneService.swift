@@ -1,6 +1,7 @@
 internal import Gateway
 internal import Glibc
 internal import HTTPClient
+internal import Live
 internal import Neo4j
 internal import Packs
 internal import Postgres
@@ -18,6 +19,7 @@ final class LaneService: @unchecked Sendable {
     private let overload: LaneOverload
     private var thread: LoopThread?
     private(set) var relay: Relay?
+    private var sessionHousekeeper: SessionHousekeeper?
 
     init(plan: ServePlan, packs: [Pack], overload: LaneOverload) {
         self.plan = plan
@@ -48,6 +50,7 @@ final class LaneService: @unchecked Sendable {
                 complain("the lanes cannot start: \(error)")
                 return false
             }
+            self.keepSessions(postgres)
             if let budget = self.plan.settings.optionalDuration("FOURFOLD_LAG_BUDGET") {
                 self.watchLag(
                     budget,
@@ -63,10 +66,18 @@ final class LaneService: @unchecked Sendable {
     }
 
     private func makeRedis() -> RedisClient {
-        var configuration = RedisConfiguration(address: plan.redis)
+        var configuration = plan.redis
         // What waits to be told is told soon after Redis is back.
         configuration.backoff.longest = .seconds(1)
         return RedisClient(loop: loop, configuration: configuration)
+    }
+
+    private func keepSessions(_ postgres: PostgresClient) {
+        let redis = RedisClient(loop: loop, configuration: plan.redis)
+        let housekeeper = SessionHousekeeper(
+            loop: loop, postgres: postgres, redis: redis, packs: packs)
+        sessionHousekeeper = housekeeper
+        housekeeper.start()
     }
 
     /// Exports the connections of every pack at a steady period; a failure waits for the next turn.
@@ -98,7 +109,10 @@ final class LaneService: @unchecked Sendable {
     /// Nothing to do where ``start()`` was not called.
     func stop() async {
         guard let thread else { return }
-        await run(on: loop) { await self.relay?.stop() }
+        await run(on: loop) {
+            await self.sessionHousekeeper?.stop()
+            await self.relay?.stop()
+        }
         loop.stop()
         thread.join()
     }

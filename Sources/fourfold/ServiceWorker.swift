@@ -83,7 +83,7 @@ final class ServiceWorker: @unchecked Sendable {
                 })
         }
         let stores = StoreReaders(
-            redis: RedisClient(loop: loop, configuration: RedisConfiguration(address: plan.redis)),
+            redis: RedisClient(loop: loop, configuration: plan.redis),
             neo4j: neo4j, weaviate: weaviate,
             sync: SyncReader(
                 loop: loop, postgres: postgres, neo4j: neo4j, weaviate: weaviate,

@@ -8,7 +8,19 @@ let settingsCatalog: [Setting] = [
         "PostgreSQL, a libpq URL or conninfo. Required."),
     Setting(
         "REDIS_URL", .secret, default: nil,
-        "Redis: `redis://[user:password@]host[:port][/db]` or `unix:/path`. Required by `serve`."),
+        """
+        Redis: `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS, or \
+        `unix:/path[?db=n]`. Required by `serve`.
+        """),
+    Setting(
+        "REDIS_TLS_CA", .text, default: nil,
+        "File of the authorities (PEM) trusted for `rediss://`. Absent: the system's."),
+    Setting(
+        "REDIS_TLS_CERT", .text, default: nil,
+        "File of the certificate (PEM) shown to Redis, with its chain. Absent: none."),
+    Setting(
+        "REDIS_TLS_KEY", .text, default: nil,
+        "File of the private key (PEM) of `REDIS_TLS_CERT`."),
     Setting(
         "NEO4J_URL", .secret, default: nil,
         "Neo4j's HTTP address, e.g. `http://host:7474`. Absent: the embedded graph in PostgreSQL."),
@@ -100,6 +112,21 @@ let settingsCatalog: [Setting] = [
     Setting(
         "FOURFOLD_EXCLUSIVE_CONNECTIONS", .integer(1...1_000, unit: "connections"), default: "8",
         "PostgreSQL connections of one loop for lists, search and transactions."),
+    Setting(
+        "FOURFOLD_RATE_LIMIT", .text, default: nil,
+        """
+        Requests of one client address: `600/60s` (units `s`, `m`, `h`, `d`) or `off`. Absent: \
+        `off` on loopback and a Unix socket, else `6000/60s`.
+        """),
+    Setting(
+        "FOURFOLD_RATE_LIMIT_OWNER", .text, default: "off",
+        "Requests on behalf of one owner (`Fourfold-User`), from all addresses: as above."),
+    Setting(
+        "FOURFOLD_TRUSTED_PROXIES", .text, default: nil,
+        """
+        Networks, addresses and `unix`, separated by commas: proxies whose `Forwarded` or \
+        `X-Forwarded-For` tells the client's address. Absent: nobody's does.
+        """),
 
     // Projection.
     Setting("FOURFOLD_LANES", .flag, default: "on", "Whether this process may lead lanes."),

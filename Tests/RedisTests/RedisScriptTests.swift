@@ -6,7 +6,8 @@ import Testing
 @Suite("Scripts and calls without a task, against a server of their own")
 struct RedisScriptTests {
     private static let set = RedisScript(
-        name: "set", source: "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('GET', KEYS[1])")
+        name: "set",
+        source: "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('GET', KEYS[1])")
 
     /// Runs `body` with a client of a new server.
     private func withClient<Value: Sendable>(

@@ -96,19 +96,30 @@ private func spawn(_ program: String, _ arguments: [String]) throws -> pid_t {
     return process
 }
 
+/// Below those that the system gives to outgoing connections, which would take one away between
+/// this look and the start of a server.
+private let nextPort = Lock(20_000 + Int(getpid()) * 37 % 10_000)
+
 private func freePort() -> Int {
+    while true {
+        let port = nextPort.withLock { next in
+            next = next < 31_999 ? next + 1 : 20_000
+            return next
+        }
+        if isFree(port) { return port }
+    }
+}
+
+private func isFree(_ port: Int) -> Bool {
     let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    return withUnsafeMutablePointer(to: &address) { pointer in
+    address.sin_port = UInt16(port).bigEndian
+    return withUnsafePointer(to: &address) { pointer in
         pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            _ = bind(descriptor, $0, length)
-            getsockname(descriptor, $0, &length)
+            bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
         }
-        return Int(UInt16(bigEndian: pointer.pointee.sin_port))
     }
 }
 

@@ -6,6 +6,8 @@ enum Route: Equatable {
     case item(pack: String, entity: String, id: String)
     case connections(pack: String, entity: String, id: String)
     case entitySync(pack: String, entity: String, id: String)
+    /// Rows of another entity that belong to this one.
+    case belongings(pack: String, entity: String, id: String, name: String)
     case batch(pack: String)
     case search(pack: String)
     case syncStatus
@@ -56,6 +58,8 @@ enum Route: Equatable {
         case (5, "connections"):
             self = .connections(pack: pack, entity: path[2], id: path[3])
         case (5, "sync"): self = .entitySync(pack: pack, entity: path[2], id: path[3])
+        case (5, let name):
+            self = .belongings(pack: pack, entity: path[2], id: path[3], name: name)
         default: return nil
         }
     }

@@ -1,4 +1,5 @@
 package import HTTPServer
+internal import Live
 package import Postgres
 package import Runtime
 
@@ -9,6 +10,10 @@ package final class Gateway: @unchecked Sendable {
     let packs: [String: ServedPack]
     let configuration: GatewayConfiguration
     let stores: StoreReaders
+    /// Nil where requests are not limited.
+    let limiter: RateLimiter?
+    /// By pack.
+    let sessionCopies: [String: SessionCopies]
 
     /// - Parameters:
     ///   - packs: Made once, shared by all loops.
@@ -22,10 +27,25 @@ package final class Gateway: @unchecked Sendable {
         self.packs = Dictionary(packs.map { ($0.pack.name, $0) }) { first, _ in first }
         self.configuration = configuration
         self.stores = stores
+        limiter = configuration.rateLimits.map {
+            RateLimiter(redis: stores.redis, notice: $0.notice)
+        }
+        sessionCopies = self.packs.compactMapValues { pack in
+            pack.sessions.map { SessionCopies(redis: stores.redis, rule: $0.rule) }
+        }
     }
 
     /// Never fails: every error becomes a problem (RFC 9457).
     package func respond(to request: HTTPRequest) async -> HTTPResponse {
+        guard let limiter else { return await respondUncounted(to: request) }
+        let verdict = await limiter.check(charges(request))
+        if verdict.isRefused { return verdict.refusal(instance: request.path) }
+        var response = await respondUncounted(to: request)
+        response.headers.append(verdict)
+        return response
+    }
+
+    private func respondUncounted(to request: HTTPRequest) async -> HTTPResponse {
         do throws(Problem) {
             return try await answer(request)
         } catch {
@@ -41,10 +61,24 @@ package final class Gateway: @unchecked Sendable {
             let served = try? served(pack).entity(entity),
             let read = try? ItemRead(context, served, id: id)
         else { return false }
-        postgres.query(
-            read.query.statement, read.query.parameters, deadline: context.deadline
-        ) { answer in
-            reply.send(read.response(answer))
+        guard let limiter else {
+            postgres.query(
+                read.query.statement, read.query.parameters, deadline: context.deadline
+            ) { answer in
+                reply.send(read.response(answer))
+            }
+            return true
+        }
+        let deadline = context.deadline
+        limiter.check(charges(request)) { [postgres] verdict in
+            if verdict.isRefused { return reply.send(verdict.refusal(instance: read.location)) }
+            postgres.query(
+                read.query.statement, read.query.parameters, deadline: deadline
+            ) { answer in
+                var response = read.response(answer)
+                response.headers.append(verdict)
+                reply.send(response)
+            }
         }
         return true
     }
@@ -64,9 +98,28 @@ package final class Gateway: @unchecked Sendable {
         switch route {
         case .live, .ready: return HTTPResponse(status: 404)
         case .item(let pack, let entity, let id):
-            return try await item(context, try served(pack).entity(entity), id: id)
+            let pack = try served(pack)
+            if let sessions = pack.sessions(at: entity) {
+                return try await session(context, sessions, id: id)
+            }
+            if let configuration = pack.configuration(at: entity) {
+                return try await configurationItem(context, configuration, name: id)
+            }
+            return try await item(context, try pack.entity(entity), id: id)
         case .collection(let pack, let entity):
-            return try await collection(context, try served(pack).entity(entity))
+            let pack = try served(pack)
+            if let sessions = pack.sessions(at: entity) {
+                return try await openSession(context, sessions)
+            }
+            if let configuration = pack.configuration(at: entity) {
+                return try await configurationList(context, configuration)
+            }
+            return try await collection(context, try pack.entity(entity))
+        case .belongings(let pack, let entity, let id, let name):
+            let pack = try served(pack)
+            guard let sessions = pack.sessions(at: name), sessions.owner.entity.path == entity
+            else { throw Problem(.unknownRoute) }
+            return try await ownedSessions(context, sessions, owner: id)
         case .batch(let pack): return try await batch(context, try served(pack))
         case .search(let pack): return try await search(context, try served(pack))
         case .connections(let pack, let entity, let id):

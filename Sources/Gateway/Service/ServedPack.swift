@@ -3,14 +3,32 @@ package import Packs
 /// A pack with the statements of its entities. Made once, shared by all loops.
 package final class ServedPack: Sendable {
     package let pack: Pack
+    /// Nil where the pack has none.
+    let sessions: ServedSessions?
+    private let configuration: ServedConfiguration?
     private let entities: [String: ServedEntity]
 
     package init(_ pack: Pack) {
         self.pack = pack
-        let served = pack.entities.map { entity in
+        let sessions = ServedSessions(pack)
+        self.sessions = sessions
+        configuration = pack.live.configuration.map { ServedConfiguration(pack, $0) }
+        // The routes of sessions stand in the place of those of their entity.
+        let ordinary = pack.entities.filter { $0.path != sessions?.rule.entityPath }
+        let served = ordinary.map { entity in
             (entity.path, ServedEntity(entity, pack: pack.name))
         }
         entities = Dictionary(served) { first, _ in first }
+    }
+
+    /// The sessions, if this is their path.
+    func sessions(at path: String) -> ServedSessions? {
+        sessions?.rule.entityPath == path ? sessions : nil
+    }
+
+    /// The configuration, if the pack has one and this is its path.
+    func configuration(at path: String) -> ServedConfiguration? {
+        path == ServedConfiguration.path ? configuration : nil
     }
 
     func entity(_ path: String) throws(Problem) -> ServedEntity {
@@ -41,6 +59,9 @@ final class ServedEntity: Sendable {
     func canBeKey(_ id: String) -> Bool {
         !isKeyUUID || isUUID(id)
     }
+
+    /// The key as PostgreSQL writes it: UUIDs in lower case.
+    func canonicalKey(_ id: String) -> String { isKeyUUID ? id.lowercased() : id }
 
     /// - Throws: 404 if no row could have this key.
     func requireKeyType(_ id: String) throws(Problem) {

@@ -84,8 +84,13 @@ package final class GraphLaneStore: LaneStore, @unchecked Sendable {
     /// the fence refuses the revision.
     package func prepareNext(deadline: Deadline) async -> Bool {
         guard let statement = unplanned.popLast() else { return false }
-        _ = try? await run(
-            statement, cypher.parameters(-2, set: "", rows: .empty), .write, deadline)
+        do throws(LaneError) {
+            _ = try await run(
+                statement, cypher.parameters(-2, set: "", rows: .empty), .write, deadline)
+        } catch {
+            // Only a store that answers is worth preparing.
+            unplanned = []
+        }
         return true
     }
 

@@ -47,6 +47,7 @@ extension LaneRunner {
             let (keys, last) = try await self.keys(step, after: after)
             guard let last else { return }
             for part in DirtyKeys(changed: Set(keys)).chunks(of: configuration.chunkKeyCountMax) {
+                try checkStop()
                 let permit = try await makePermit(revision: try await reader.drawRevision())
                 let chunk = LaneChunk([(step.entity, part)], parts: step.parts)
                 let refused = try await store.apply(

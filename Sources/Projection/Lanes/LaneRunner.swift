@@ -62,11 +62,16 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         run = loop.spawn { await self.perform() }
     }
 
-    /// Ends after the request under way and gives the lease back.
+    /// Ends after the request under way, or without its answer after
+    /// ``LaneConfiguration/stopGrace``, and gives the lease back.
     package func stop() async {
         isStopping = true
         wakeup.signal()
+        let grace = loop.schedule(after: configuration.stopGrace) { [run] in run?.cancel() }
         await run?.value
+        grace.cancel()
+        await lease?.release()
+        lease = nil
     }
 
     /// There is something to do. On the loop.
@@ -79,11 +84,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         while true {
             let action = machine.take(
                 isStopping ? .stopRequested : event, jitter: .random(in: 0..<1))
-            if action == .releaseLease {
-                await lease?.release()
-                lease = nil
-                return
-            }
+            if action == .releaseLease { return }
             do throws(LaneError) {
                 event = try await perform(action)
                 if event == .pageApplied { failureCount = 0 }
@@ -134,6 +135,15 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
     }
 
     private func failed(_ error: LaneError) async -> LaneStateMachine.Event {
+        if isStopping {
+            // A lease that is given back says that nothing is under way. Where a request may run
+            // late and no fence refuses it, the lease runs out, and the next leader writes again.
+            if error.mayHaveBeenApplied && store.mustRepeatAfterTakeover {
+                lease?.abandon()
+                lease = nil
+            }
+            return .failed
+        }
         if error.code != lastError?.code { report("a lane cannot go on", error) }
         lastError = error
         page = nil
@@ -286,6 +296,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         permit.next = next
         var poison: [PoisonKey] = []
         for (index, chunk) in page.chunks.enumerated() {
+            try checkStop()
             try permit.check()
             let work: Store.Work
             if index == 0, !mustReconcile, let first = page.firstWork {
@@ -337,7 +348,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
     private func awaitWork() async throws(LaneError) {
         while !isStopping {
             try lease?.check()
-            if await store.prepareNext(deadline: configuration.requestDeadline) {
+            if await store.prepareNext(deadline: .after(configuration.prepareTimeout)) {
                 if try await reader.hasWork(cursor) { return }
                 continue
             }
@@ -366,6 +377,11 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
     }
 
     // MARK: For the steps
+
+    /// Throws between two requests of a long step when the lane is to end.
+    func checkStop() throws(LaneError) {
+        if isStopping { throw .stopped }
+    }
 
     func makePermit(revision: Int64) async throws(LaneError) -> LanePermit {
         guard let lease else { throw .leaseLost }
