@@ -34,6 +34,7 @@ extension StoreTests.LiveLaneTests {
     func dirtyRules() async throws {
         try await LiveFixture.run { fixture in
             try await fixture.withLane { _ in
+                try await fixture.caughtUp()
                 try await fixture.sql("INSERT INTO ltest.kinds VALUES ('\(id(9))', 'k')")
                 try await fixture.add(1...2)
                 try await fixture.caughtUp()
@@ -257,6 +258,7 @@ extension StoreTests.LiveLaneTests {
             configuration.dirtyKeyCountMax = 5
             let lane = fixture.lane(configuration)
             lane.start()
+            try await fixture.caughtUp()
             try await fixture.sql("INSERT INTO ltest.kinds VALUES ('\(id(9))', 'k')")
             try await fixture.add(1...9)
             try await fixture.sql("UPDATE ltest.things SET kind = '\(id(9))'")
