@@ -5,12 +5,14 @@ package final class ServedPack: Sendable {
     package let pack: Pack
     /// Nil where the pack has none.
     let sessions: ServedSessions?
+    private let configuration: ServedConfiguration?
     private let entities: [String: ServedEntity]
 
     package init(_ pack: Pack) {
         self.pack = pack
         let sessions = ServedSessions(pack)
         self.sessions = sessions
+        configuration = pack.live.configuration.map { ServedConfiguration(pack, $0) }
         // The routes of sessions stand in the place of those of their entity.
         let ordinary = pack.entities.filter { $0.path != sessions?.rule.entityPath }
         let served = ordinary.map { entity in
@@ -22,6 +24,11 @@ package final class ServedPack: Sendable {
     /// The sessions, if this is their path.
     func sessions(at path: String) -> ServedSessions? {
         sessions?.rule.entityPath == path ? sessions : nil
+    }
+
+    /// The configuration, if the pack has one and this is its path.
+    func configuration(at path: String) -> ServedConfiguration? {
+        path == ServedConfiguration.path ? configuration : nil
     }
 
     func entity(_ path: String) throws(Problem) -> ServedEntity {
