@@ -44,7 +44,7 @@ let package = Package(
         // One protocol each. They know the loop and no domain.
         layer("HTTPServer", ["CUV", "CLlhttp", "Runtime"]),
         layer("Postgres", ["CUV", "CPostgres", "Runtime"]),
-        layer("Redis", ["CUV", "CHiredis", "Runtime"]),
+        layer("Redis", ["CUV", "CCrypto", "CHiredis", "Runtime"]),
         layer("HTTPClient", ["CUV", "CCurl", "Runtime"]),
 
         // Store clients.

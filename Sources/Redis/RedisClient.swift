@@ -9,25 +9,22 @@ package final class RedisClient: @unchecked Sendable {
     package let loop: EventLoop
     let configuration: RedisConfiguration
 
-    private var link: RedisLink
-    private var connection: RedisConnection?
-    /// Numeric addresses of the host still to try in this attempt.
-    private var addressesLeft: [String] = []
-    private var attemptTimer: LoopTimer?
-    /// Why the last attempt failed.
-    private var failure = RedisError.unreachable
-    private var isLoggingIn = false
+    private var session: RedisSession?
+    private var isClosed = false
 
     private var queue = RedisCallQueue()
+    private var queuedByteCount = 0
     private var inFlight = RedisCallQueue()
-    private var inFlightCommandCount = 0
     private var wakeTimer: LoopTimer?
     private var wakeAt = UInt64.max
+
+    /// Bytes handed to the connection before the rest waits in the queue.
+    private static let outputByteCountMax = 1 << 20
 
     package init(loop: EventLoop, configuration: RedisConfiguration) {
         self.loop = loop
         self.configuration = configuration
-        link = RedisLink(configuration.backoff)
+        session = RedisSession(loop: loop, configuration: configuration, owner: self)
     }
 
     /// Sends one command and waits for its reply. On the loop.
@@ -37,8 +34,7 @@ package final class RedisClient: @unchecked Sendable {
         _ command: RedisCommand, deadline: Deadline
     ) async throws(RedisError) -> RedisReply {
         let replies = try await pipeline([command], deadline: deadline)
-        if case .error(let code) = replies[0] { throw .rejected(code: code) }
-        return replies[0]
+        return try replies[0].result.get()
     }
 
     /// Sends one command of texts and waits for its reply. On the loop.
@@ -55,6 +51,27 @@ package final class RedisClient: @unchecked Sendable {
         try await command(RedisCommand(words), deadline: deadline)
     }
 
+    /// ``command(_:deadline:)-(RedisCommand,_)`` without a task, for the most frequent commands.
+    ///
+    /// - Parameter completion: Called once, on the loop; before this returns if the command cannot
+    ///   even be queued. Not called after ``close()`` has returned, which calls it.
+    /// - Returns: What cancels it.
+    @discardableResult
+    package func command(
+        _ command: RedisCommand, deadline: Deadline,
+        completion: @escaping @Sendable (Result<RedisReply, RedisError>) -> Void
+    ) -> RedisCall {
+        loop.preconditionOnLoop()
+        let call = RedisCall([command], deadline: deadline)
+        call.wait(.one(completion))
+        if command.isShareable {
+            submit(call)
+        } else {
+            call.answer(.failure(.commandRefused))
+        }
+        return call
+    }
+
     /// Sends commands in a row, with no other caller's between them, and waits for all replies. On
     /// the loop. With `MULTI` first and `EXEC` last they are one transaction.
     ///
@@ -65,25 +82,26 @@ package final class RedisClient: @unchecked Sendable {
         loop.preconditionOnLoop()
         guard RedisCommand.areShareable(commands) else { throw .commandRefused }
         if commands.isEmpty { return [] }
-        let encoded = commands.map(\.encoded)
-        if encoded.contains(where: { $0.count > configuration.commandByteCountMax }) {
-            throw .commandTooLarge
+        return try await outcome(of: RedisCall(commands, deadline: deadline)).get()
+    }
+
+    /// ``pipeline(_:deadline:)`` without a task; see ``command(_:deadline:completion:)``.
+    @discardableResult
+    package func pipeline(
+        _ commands: [RedisCommand], deadline: Deadline,
+        completion: @escaping @Sendable (Result<[RedisReply], RedisError>) -> Void
+    ) -> RedisCall {
+        loop.preconditionOnLoop()
+        let call = RedisCall(commands, deadline: deadline)
+        call.wait(.all(completion))
+        if !RedisCommand.areShareable(commands) {
+            call.answer(.failure(.commandRefused))
+        } else if commands.isEmpty {
+            call.answer(.success([]))
+        } else {
+            submit(call)
         }
-        if Task.isCancelled { throw .cancelled(mayHaveBeenApplied: false) }
-        if deadline.hasPassed { throw .timedOut(mayHaveBeenApplied: false) }
-        let call = RedisCall(encoded, deadline: deadline)
-        let outcome = await withTaskCancellationHandler {
-            await withUnsafeContinuation { caller in
-                call.wait(caller)
-                submit(call)
-            }
-        } onCancel: {
-            loop.submit {
-                // A reply on its way still comes, in its place; nobody waits for it.
-                call.answer(.failure(.cancelled(mayHaveBeenApplied: call.wasSent)))
-            }
-        }
-        return try outcome.get()
+        return call
     }
 
     /// Whether the server answers. On the loop.
@@ -92,7 +110,7 @@ package final class RedisClient: @unchecked Sendable {
     }
 
     /// Whether a connection is open and logged in.
-    package var isConnected: Bool { link.state == .ready }
+    package var isConnected: Bool { session?.state == .ready }
 
     /// Calls waiting and in flight.
     package var pendingCount: Int { queue.count + inFlight.count }
@@ -100,66 +118,97 @@ package final class RedisClient: @unchecked Sendable {
     /// Fails what is pending and closes the connection for good. On the loop.
     package func close() {
         loop.preconditionOnLoop()
-        link.close()
-        attemptTimer?.cancel()
+        isClosed = true
         wakeTimer?.cancel()
+        session?.close()
         failQueue(.cancelled(mayHaveBeenApplied: false))
-        let old = connection
-        connection = nil
-        old?.close()
-        failInFlight { .cancelled(mayHaveBeenApplied: $0) }
+        failInFlight(.cancelled(mayHaveBeenApplied: true))
     }
 
     // MARK: Calls
 
-    private func submit(_ call: RedisCall) {
-        switch link.state {
-        case .closed: return call.answer(.failure(.cancelled(mayHaveBeenApplied: false)))
-        case .waiting: return call.answer(.failure(failure))
-        case .idle, .connecting, .ready: break
+    /// Submits a call of a task and waits; cancelling the task cancels it.
+    func outcome(of call: RedisCall) async -> RedisOutcome {
+        if Task.isCancelled { return .failure(.cancelled(mayHaveBeenApplied: false)) }
+        return await withTaskCancellationHandler {
+            await withUnsafeContinuation { caller in
+                call.wait(.task(caller))
+                submit(call)
+            }
+        } onCancel: {
+            loop.submit { call.cancel() }
         }
-        if queue.count >= configuration.queueMax {
-            queue.removeAnswered()
-            if queue.count >= configuration.queueMax { return call.answer(.failure(.overloaded)) }
-        }
+    }
+
+    func submit(_ call: RedisCall) {
+        if let refusal = refusal(of: call) { return call.answer(.failure(refusal)) }
         queue.append(call)
+        queuedByteCount += call.byteCount
         wake(at: call.deadline.nanoseconds)
-        perform(link.want())
+        session?.want()
         sendQueued()
     }
 
+    private func refusal(of call: RedisCall) -> RedisError? {
+        guard let session, !isClosed else { return .cancelled(mayHaveBeenApplied: false) }
+        for command in call.commands
+        where command.words.count > configuration.commandByteCountMax { return .commandTooLarge }
+        if call.deadline.hasPassed { return .timedOut(mayHaveBeenApplied: false) }
+        if session.state == .waiting { return session.failure }
+        if queue.count >= configuration.queueMax { removeAnswered() }
+        if queue.count >= configuration.queueMax
+            || queuedByteCount + call.byteCount > configuration.queueByteCountMax
+        {
+            return .overloaded
+        }
+        return nil
+    }
+
     private func sendQueued() {
-        guard link.state == .ready, let connection else { return }
-        while inFlightCommandCount < configuration.inFlightMax, let call = queue.popFirst() {
-            if !call.isAnswered { send(call, on: connection) }
+        guard let session, session.state == .ready else { return }
+        while inFlight.count < configuration.inFlightMax,
+            session.outputByteCount < RedisClient.outputByteCountMax, let call = queue.popFirst()
+        {
+            queuedByteCount -= call.byteCount
+            if !call.isAnswered { send(call, session) }
         }
     }
 
-    private func send(_ call: RedisCall, on connection: RedisConnection) {
-        call.sentAt = monotonicNanoseconds()
+    private func send(_ call: RedisCall, _ session: RedisSession) {
+        let now = monotonicNanoseconds()
         for command in call.commands {
-            guard connection.send(command) else {
+            guard session.send(command) else {
                 return call.answer(.failure(.connectionLost(mayHaveBeenApplied: false)))
             }
             inFlight.append(call)
-            inFlightCommandCount += 1
         }
-        wake(at: call.sentAt &+ configuration.stallTimeout.wholeNanoseconds)
+        call.sent(at: now)
+        wake(at: now &+ configuration.stallTimeout.wholeNanoseconds)
     }
 
     private func failQueue(_ error: RedisError) {
-        while let call = queue.popFirst() { call.answer(.failure(error)) }
+        queuedByteCount = 0
+        var failing = RedisCallQueue()
+        swap(&failing, &queue)
+        while let call = failing.popFirst() { call.answer(.failure(error)) }
     }
 
-    private func failInFlight(_ error: (_ mayHaveBeenApplied: Bool) -> RedisError) {
-        inFlightCommandCount = 0
-        while let call = inFlight.popFirst() { call.answer(.failure(error(true))) }
+    private func failInFlight(_ error: RedisError) {
+        var failing = RedisCallQueue()
+        swap(&failing, &inFlight)
+        while let call = failing.popFirst() { call.answer(.failure(error)) }
+    }
+
+    private func removeAnswered() {
+        queue.removeAnswered()
+        queuedByteCount = 0
+        queue.forEach { queuedByteCount += $0.byteCount }
     }
 
     // MARK: Time
 
     private func wake(at nanoseconds: UInt64) {
-        guard nanoseconds < wakeAt else { return }
+        guard nanoseconds < wakeAt, !isClosed else { return }
         wakeAt = nanoseconds
         wakeTimer?.cancel()
         let delay = Deadline(nanoseconds: nanoseconds).remaining
@@ -172,154 +221,42 @@ package final class RedisClient: @unchecked Sendable {
         wakeAt = .max
         let now = monotonicNanoseconds()
         var next = UInt64.max
+        var late: [RedisCall] = []
         let visit = { (call: RedisCall) in
             if call.isAnswered { return }
             if call.deadline.nanoseconds <= now {
-                call.answer(.failure(.timedOut(mayHaveBeenApplied: call.wasSent)))
+                late.append(call)
             } else {
                 next = min(next, call.deadline.nanoseconds)
             }
         }
         queue.forEach(visit)
         inFlight.forEach(visit)
-        queue.removeAnswered()
+        for call in late { call.answer(.failure(.timedOut(mayHaveBeenApplied: call.wasSent))) }
+        removeAnswered()
         if let oldest = inFlight.first {
             let stalledAt = oldest.sentAt &+ configuration.stallTimeout.wholeNanoseconds
             if stalledAt <= now {
-                connection?.close()
+                session?.disconnect()
             } else {
                 next = min(next, stalledAt)
             }
         }
         if next != .max { wake(at: next) }
     }
-
-    // MARK: Connecting
-
-    private func perform(_ action: RedisLink.Action) {
-        switch action {
-        case .none: break
-        case .connect: beginAttempt()
-        case .retry(let delay):
-            failQueue(failure)
-            attemptTimer = loop.schedule(after: delay) { [weak self] in
-                guard let self else { return }
-                perform(link.retry())
-            }
-        }
-    }
-
-    private func beginAttempt() {
-        failure = .unreachable
-        attemptTimer?.cancel()
-        attemptTimer = loop.schedule(after: configuration.connectTimeout) { [weak self] in
-            self?.endAttempt()
-        }
-        switch configuration.address.endpoint {
-        case .unix(let path):
-            addressesLeft = []
-            connect(.unix(path: path))
-        case .tcp(let host, _):
-            HostResolver.resolve(host, on: loop) { [weak self] addresses in
-                guard let self, link.state == .connecting, connection == nil else { return }
-                addressesLeft = addresses
-                connectNext()
-            }
-        }
-    }
-
-    private func connectNext() {
-        guard case .tcp(_, let port) = configuration.address.endpoint, !addressesLeft.isEmpty else {
-            return endAttempt()
-        }
-        connect(.tcp(address: addressesLeft.removeFirst(), port: port))
-    }
-
-    private func connect(_ target: RedisConnection.Target) {
-        let connection = RedisConnection(loop: loop, owner: self)
-        self.connection = connection
-        if connection.start(target) { return }
-        self.connection = nil
-        connectNext()
-    }
-
-    /// The attempt as a whole failed or took too long.
-    private func endAttempt() {
-        guard link.state == .connecting else { return }
-        attemptTimer?.cancel()
-        addressesLeft = []
-        let old = connection
-        connection = nil
-        isLoggingIn = false
-        old?.close()
-        failInFlight { .connectionLost(mayHaveBeenApplied: $0) }
-        perform(link.lost(random: Double.random(in: 0..<1)))
-    }
 }
 
-extension RedisClient: RedisConnectionOwner {
-    func connectionOpened(_ connection: RedisConnection) {
-        guard connection === self.connection else { return }
-        isLoggingIn = true
-        // The wait is bounded by the timer of the attempt.
-        let login = RedisCall(configuration.address.login, deadline: .after(.seconds(3_600)))
-        loop.spawn { [self] in
-            let outcome = await withUnsafeContinuation { caller in
-                login.wait(caller)
-                if connection === self.connection {
-                    send(login, on: connection)
-                } else {
-                    login.answer(.failure(.unreachable))
-                }
-            }
-            if connection === self.connection { loggedIn(outcome) }
-        }
-    }
+extension RedisClient: RedisSessionOwner {
+    func sessionOpened() { sendQueued() }
 
-    private func loggedIn(_ outcome: RedisOutcome) {
-        isLoggingIn = false
-        let replies = (try? outcome.get()) ?? [.error(code: "LOST")]
-        for case .error(let code) in replies {
-            failure = loginRefusals.contains(code) ? .unauthorized : .unreachable
-            return endAttempt()
-        }
-        attemptTimer?.cancel()
-        link.opened()
-        sendQueued()
-    }
-
-    func connection(_ connection: RedisConnection, received reply: RedisReply) {
-        guard connection === self.connection else { return }
-        guard let call = inFlight.popFirst() else { return }
-        inFlightCommandCount -= 1
-        call.receive(reply)
+    func sessionReceived(_ reply: RedisReply) -> Bool {
+        guard let call = inFlight.popFirst() else { return false }
+        if call.receive(reply) { submit(call) }
         if !queue.isEmpty { sendQueued() }
+        return true
     }
 
-    func connectionClosed(_ connection: RedisConnection) {
-        guard connection === self.connection else { return }
-        self.connection = nil
-        let hadOpened = isLoggingIn || link.state == .ready
-        isLoggingIn = false
-        failInFlight { .connectionLost(mayHaveBeenApplied: $0) }
-        if !hadOpened && link.state == .connecting { return connectNext() }
-        attemptTimer?.cancel()
-        perform(link.lost(random: Double.random(in: 0..<1)))
-    }
-}
+    func sessionLost() { failInFlight(.connectionLost(mayHaveBeenApplied: true)) }
 
-/// Error replies to a login that waiting does not cure.
-private let loginRefusals: Set<String> = ["NOAUTH", "NOPERM", "WRONGPASS", "ERR"]
-
-extension RedisAddress {
-    /// The commands that open a session; the last one shows that the server serves.
-    fileprivate var login: [[UInt8]] {
-        var commands: [RedisCommand] = []
-        if let password {
-            commands.append(RedisCommand(user.map { ["AUTH", $0, password] } ?? ["AUTH", password]))
-        }
-        if database != 0 { commands.append(["SELECT", database.description]) }
-        commands.append(["PING"])
-        return commands.map(\.encoded)
-    }
+    func sessionFailed(_ error: RedisError) { failQueue(error) }
 }

@@ -1,7 +1,7 @@
-/// Limits and times of one ``RedisClient``.
+/// Limits and times of one ``RedisClient`` or ``RedisSubscriber``.
 package struct RedisConfiguration: Sendable {
     package var address: RedisAddress
-    /// Time for name resolution, connect and login together.
+    /// Time for name resolution, connect, handshake and login together.
     package var connectTimeout: Duration = .seconds(3)
     /// Commands sent and not answered yet; more wait.
     package var inFlightMax = 4_096
@@ -9,11 +9,39 @@ package struct RedisConfiguration: Sendable {
     package var queueMax = 4_096
     /// Bytes of one encoded command.
     package var commandByteCountMax = 16 << 20
+    /// Bytes of commands waiting to be sent; more are refused as overloaded.
+    package var queueByteCountMax = 64 << 20
     /// A connection that owes an answer this long is closed.
     package var stallTimeout: Duration = .seconds(5)
     package var backoff = RedisBackoff()
+    package var replies = RedisReplyLimits()
+    package var subscriptions = RedisSubscriptionLimits()
 
     package init(address: RedisAddress) { self.address = address }
+}
+
+/// What a server may send as one reply; a connection that gets more is closed.
+package struct RedisReplyLimits: Sendable {
+    /// Bytes in memory of one reply, whole or not yet whole.
+    package var byteCountMax = 64 << 20
+    /// Arrays within arrays.
+    package var depthMax = 16
+
+    package init() {}
+}
+
+/// Limits and times of one ``RedisSubscriber``.
+package struct RedisSubscriptionLimits: Sendable {
+    /// Channels wanted at once.
+    package var channelCountMax = 1_000_000
+    /// Channels of one SUBSCRIBE or UNSUBSCRIBE.
+    package var batchCountMax = 500
+    /// Such commands under way; more wait.
+    package var unconfirmedBatchCountMax = 8
+    /// Time between two PINGs; each must be answered within the stall timeout.
+    package var pingInterval: Duration = .seconds(10)
+
+    package init() {}
 }
 
 /// Waiting times between attempts to connect.

@@ -1,4 +1,5 @@
 internal import CHiredis
+internal import Glibc
 internal import Runtime
 
 /// What a connection tells its owner, on the loop.
@@ -10,10 +11,11 @@ protocol RedisConnectionOwner: AnyObject {
     func connectionClosed(_ connection: RedisConnection)
 }
 
-/// One hiredis context whose socket the loop watches.
+/// One hiredis context whose socket the loop watches. Nothing here blocks.
 ///
 /// Knows commands and replies as they pass; who waits for which reply is the owner's business, so
-/// that a subscriber can own one as well as a client.
+/// that a subscriber can own one as well as a client. (hiredis' asynchronous layer ends the process
+/// when a reply comes that nobody waits for.)
 final class RedisConnection: Flushable, @unchecked Sendable {
     /// A numeric address or a path: names were resolved before.
     enum Target: Sendable {
@@ -21,19 +23,27 @@ final class RedisConnection: Flushable, @unchecked Sendable {
         case unix(path: String)
     }
 
-    private let loop: EventLoop
-    private weak var owner: (any RedisConnectionOwner)?
-    private var context: UnsafeMutablePointer<redisAsyncContext>?
-    private var watcher: FileDescriptorWatcher?
-    private var wanted: FileDescriptorWatcher.Events = []
-    private var isOpen = false
-    private var isDirty = false
-    private var isFlushing = false
-    private var isClosing = false
+    private enum State { case idle, connecting, handshaking, open, closed }
 
-    init(loop: EventLoop, owner: any RedisConnectionOwner) {
+    /// What `redisBufferRead` reads at once.
+    private static let readByteCount = 16 << 10
+    /// Reads or writes in one turn before others get theirs.
+    private static let roundsMax = 16
+
+    private let loop: EventLoop
+    private let limits: RedisReplyLimits
+    private weak var owner: (any RedisConnectionOwner)?
+    private var state = State.idle
+    private var context: UnsafeMutablePointer<redisContext>?
+    private var budget: UnsafeMutablePointer<RedisReplyBudget>?
+    private var watcher: FileDescriptorWatcher?
+    private var isTCP = false
+    private var isDirty = false
+
+    init(loop: EventLoop, owner: any RedisConnectionOwner, limits: RedisReplyLimits = .init()) {
         self.loop = loop
         self.owner = owner
+        self.limits = limits
     }
 
     /// Begins to connect; called once.
@@ -41,138 +51,151 @@ final class RedisConnection: Flushable, @unchecked Sendable {
     /// - Returns: False when that failed at once. The owner is told nothing then.
     func start(_ target: Target) -> Bool {
         loop.preconditionOnLoop()
-        let made =
-            switch target {
-            case .tcp(let address, let port): redisAsyncConnect(address, CInt(port))
-            case .unix(let path): redisAsyncConnectUnix(path)
-            }
+        let made: UnsafeMutablePointer<redisContext>?
+        switch target {
+        case .tcp(let address, let port):
+            isTCP = true
+            made = redisConnectNonBlock(address, CInt(port))
+        case .unix(let path):
+            made = redisConnectUnixNonBlock(path)
+        }
         guard let made else { return false }
         if made.pointee.err != 0 {
-            redisAsyncFree(made)
+            redisFree(made)
             return false
         }
         context = made
-        // Given back by the cleanup hook, hiredis' last word about a context.
-        let myself = Unmanaged.passRetained(self).toOpaque()
-        made.pointee.data = myself
-        made.pointee.ev.data = myself
-        made.pointee.ev.addRead = onAddRead
-        made.pointee.ev.delRead = onDeleteRead
-        made.pointee.ev.addWrite = onAddWrite
-        made.pointee.ev.delWrite = onDeleteWrite
-        made.pointee.ev.cleanup = onCleanup
-        watcher = FileDescriptorWatcher(loop: loop, fileDescriptor: made.pointee.c.fd) {
+        budget = RedisReplyBudget.attach(to: made.pointee.reader, limits)
+        state = .connecting
+        let watcher = FileDescriptorWatcher(loop: loop, fileDescriptor: made.pointee.fd) {
             [weak self] in self?.happened($0)
         }
-        redisAsyncSetConnectCallback(made, onConnect)
+        self.watcher = watcher
+        watcher.watch(.writable)
         return true
     }
 
+    /// Bytes taken and not written to the socket yet.
+    var outputByteCount: Int { context.map { sdslen($0.pointee.obuf) } ?? 0 }
+
     /// Takes a command for sending at the end of the turn.
     ///
-    /// - Returns: False when the connection is closing: nothing was taken.
-    func send(_ command: [UInt8]) -> Bool {
-        guard let context, !isClosing else { return false }
-        let status = command.withUnsafeBytes { bytes in
-            redisAsyncFormattedCommand(
-                context, onReply, nil, bytes.baseAddress?.assumingMemoryBound(to: CChar.self),
-                bytes.count)
+    /// - Returns: False when the connection is not open: nothing was taken.
+    func send(_ command: RedisCommand) -> Bool {
+        guard let context, state == .open, append(command.header, context),
+            append(command.words, context)
+        else { return false }
+        if !isDirty {
+            isDirty = true
+            loop.flushSoon(self)
         }
-        return status == REDIS_OK
+        return true
+    }
+
+    private func append(
+        _ bytes: [UInt8], _ context: UnsafeMutablePointer<redisContext>
+    ) -> Bool {
+        bytes.withUnsafeBytes {
+            redisAppendFormattedCommand(
+                context, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
+        } == REDIS_OK
     }
 
     /// Closes now; what was not answered never will be. Idempotent.
     func close() {
-        guard let context, !isClosing else { return }
-        isClosing = true
-        redisAsyncFree(context)
+        guard let context else { return }
+        state = .closed
+        self.context = nil
+        // Before the descriptor goes: its number may be given to another socket at once.
+        watcher?.close()
+        watcher = nil
+        redisFree(context)
+        budget?.deallocate()
+        budget = nil
+        owner?.connectionClosed(self)
     }
 
     func flush() {
         isDirty = false
-        guard let context else { return }
-        isFlushing = true
-        redisAsyncHandleWrite(context)
-        isFlushing = false
+        if state == .open { write() }
     }
+
+    // MARK: Events
 
     private func happened(_ events: FileDescriptorWatcher.Events) {
-        if events.contains(.readable), let context { redisAsyncHandleRead(context) }
-        if events.contains(.writable), let context { redisAsyncHandleWrite(context) }
-    }
-
-    // MARK: From hiredis
-
-    fileprivate func want(_ events: FileDescriptorWatcher.Events) {
-        // While it is open, writing waits for the end of the turn; the socket is only watched when
-        // it did not take everything.
-        if events == .writable && isOpen && !isFlushing {
-            if !isDirty { loop.flushSoon(self) }
-            isDirty = true
-            return
+        switch state {
+        case .idle, .closed: break
+        case .connecting: connected()
+        case .handshaking: break
+        case .open:
+            if events.contains(.readable) { read() }
+            if events.contains(.writable), state == .open { write() }
         }
-        wanted.formUnion(events)
-        watcher?.watch(wanted)
     }
 
-    fileprivate func unwant(_ events: FileDescriptorWatcher.Events) {
-        wanted.subtract(events)
-        watcher?.watch(wanted)
+    private func connected() {
+        guard let context else { return }
+        let descriptor = context.pointee.fd
+        var failure: CInt = 0
+        var length = socklen_t(MemoryLayout<CInt>.size)
+        let status = getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &failure, &length)
+        guard status == 0, failure == 0 else { return close() }
+        if isTCP {
+            var isOn: CInt = 1
+            setsockopt(
+                descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &isOn,
+                socklen_t(MemoryLayout<CInt>.size))
+            redisEnableKeepAlive(context)
+        }
+        opened()
     }
 
-    fileprivate func connected(_ status: CInt) {
-        guard status == REDIS_OK, let context else { return }
-        redisEnableKeepAlive(&context.pointee.c)
-        isOpen = true
+    private func opened() {
+        state = .open
+        watcher?.watch(.readable)
         owner?.connectionOpened(self)
     }
 
-    fileprivate func received(_ reply: redisReply) {
-        if !isClosing { owner?.connection(self, received: RedisReply(reply)) }
+    private func write() {
+        var isDone: CInt = 0
+        var rounds = 0
+        while let context, isDone == 0, rounds < RedisConnection.roundsMax {
+            let before = outputByteCount
+            guard redisBufferWrite(context, &isDone) == REDIS_OK else { return close() }
+            if isDone == 0 && outputByteCount == before { break }
+            rounds += 1
+        }
+        watcher?.watch(isDone == 0 ? [.readable, .writable] : .readable)
     }
 
-    fileprivate func cleanUp() {
-        isClosing = true
-        watcher?.close()
-        watcher = nil
-        context = nil
-        owner?.connectionClosed(self)
+    private func read() {
+        var rounds = 0
+        while let context {
+            let before = context.pointee.reader.pointee.len
+            guard redisBufferRead(context) == REDIS_OK else { return close() }
+            let byteCount = context.pointee.reader.pointee.len - before
+            deliver()
+            rounds += 1
+            if byteCount < RedisConnection.readByteCount || rounds == RedisConnection.roundsMax {
+                return
+            }
+        }
     }
-}
 
-private func connection(_ context: UnsafeMutableRawPointer?) -> RedisConnection? {
-    context.map { Unmanaged<RedisConnection>.fromOpaque($0).takeUnretainedValue() }
-}
-
-private func onAddRead(_ context: UnsafeMutableRawPointer?) { connection(context)?.want(.readable) }
-
-private func onDeleteRead(_ context: UnsafeMutableRawPointer?) {
-    connection(context)?.unwant(.readable)
-}
-
-private func onAddWrite(_ context: UnsafeMutableRawPointer?) {
-    connection(context)?.want(.writable)
-}
-
-private func onDeleteWrite(_ context: UnsafeMutableRawPointer?) {
-    connection(context)?.unwant(.writable)
-}
-
-private func onCleanup(_ context: UnsafeMutableRawPointer?) {
-    guard let context else { return }
-    Unmanaged<RedisConnection>.fromOpaque(context).takeRetainedValue().cleanUp()
-}
-
-private func onConnect(_ context: UnsafePointer<redisAsyncContext>?, _ status: CInt) {
-    connection(context?.pointee.data)?.connected(status)
-}
-
-/// No reply means that the context is going away; the cleanup hook follows.
-private func onReply(
-    _ context: UnsafeMutablePointer<redisAsyncContext>?, _ reply: UnsafeMutableRawPointer?,
-    _ command: UnsafeMutableRawPointer?
-) {
-    guard let reply else { return }
-    connection(context?.pointee.data)?
-        .received(reply.assumingMemoryBound(to: redisReply.self).pointee)
+    /// Hands over every whole reply. The owner may close the connection meanwhile.
+    private func deliver() {
+        while let context {
+            var object: UnsafeMutableRawPointer?
+            guard redisGetReplyFromReader(context, &object) == REDIS_OK else { return close() }
+            guard let object else {
+                let reader = context.pointee.reader.pointee
+                if reader.len - reader.pos > limits.byteCountMax { close() }
+                return
+            }
+            budget?.pointee.byteCount = 0
+            let reply = RedisReply(object.assumingMemoryBound(to: redisReply.self).pointee)
+            freeReplyObject(object)
+            owner?.connection(self, received: reply)
+        }
+    }
 }

@@ -35,17 +35,17 @@ struct RedisLink: Sendable {
     mutating func opened() {
         precondition(state == .connecting, "a connection opened in state \(state)")
         state = .ready
-        failureCount = 0
     }
 
-    /// The attempt failed, or the connection broke. A connection that worked is tried again at
-    /// once. `random` is in 0..<1.
-    mutating func lost(random: Double) -> Action {
+    /// The attempt failed, or the connection broke. A connection that had opened is tried again at
+    /// once, but not time after time while it answers nothing (`wasUseful`). `random` is in 0..<1.
+    mutating func lost(random: Double, wasUseful: Bool) -> Action {
         switch state {
-        case .ready:
+        case .ready where wasUseful || failureCount == 0:
+            failureCount = wasUseful ? 0 : 1
             state = .connecting
             return .connect
-        case .connecting:
+        case .ready, .connecting:
             state = .waiting
             failureCount += 1
             return .retry(after: backoff.delay(failureCount: failureCount, random: random))
