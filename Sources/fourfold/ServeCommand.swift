@@ -1,6 +1,7 @@
 internal import Gateway
 internal import Glibc
 internal import HTTPServer
+internal import Live
 internal import Packs
 internal import Redis
 internal import Runtime
@@ -56,6 +57,13 @@ struct ServePlan: Sendable {
         configuration.idleTimeout = settings.duration("FOURFOLD_IDLE_TIMEOUT")
         configuration.drainTimeout = settings.duration("FOURFOLD_DRAIN_TIMEOUT")
         return configuration
+    }
+
+    var live: LiveLimits {
+        var limits = LiveLimits()
+        limits.states.valueByteCountMax = settings.integer("FOURFOLD_STATE_MAX")
+        limits.states.historyBacklogCountMax = settings.integer("FOURFOLD_HISTORY_BACKLOG_MAX")
+        return limits
     }
 
     func gateway(tokenOrigin: UInt32) -> GatewayConfiguration {

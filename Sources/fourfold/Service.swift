@@ -31,7 +31,7 @@ final class Service: Sendable {
         if plan.settings.isOn("FOURFOLD_LANES") {
             guard await lanes.start() else { return .failed }
         }
-        let served = packs.map { ServedPack($0) }
+        let served = packs.map { ServedPack($0, live: plan.live) }
         let configuration = plan.gateway(tokenOrigin: origin)
         var workers: [ServiceWorker] = []
         for index in 0..<plan.loopCount {

@@ -33,11 +33,25 @@ package final class Gateway: @unchecked Sendable {
         }
     }
 
-    /// Takes a read of one row, which needs no task; see ``HTTPServer/DirectHandler``.
+    /// Takes what needs no task: a read of one row, and states; see ``HTTPServer/DirectHandler``.
     package func respondDirectly(to request: HTTPRequest, _ reply: HTTPReply) -> Bool {
-        guard request.method.isRead,
-            case .item(let pack, let entity, let id) = Route(request.pathSegments),
-            let context = try? RequestContext(request, configuration),
+        guard let route = Route(request.pathSegments) else { return false }
+        switch route {
+        case .item(let pack, let entity, let id):
+            return itemDirectly(request, reply, pack: pack, entity: entity, id: id)
+        case .state(let pack, let entity, let id, let name):
+            guard let context = try? RequestContext(request, configuration),
+                let state = try? served(pack).state(name, of: entity)
+            else { return false }
+            return stateDirectly(context, state, id: id, reply)
+        default: return false
+        }
+    }
+
+    private func itemDirectly(
+        _ request: HTTPRequest, _ reply: HTTPReply, pack: String, entity: String, id: String
+    ) -> Bool {
+        guard request.method.isRead, let context = try? RequestContext(request, configuration),
             let served = try? served(pack).entity(entity),
             let read = try? ItemRead(context, served, id: id)
         else { return false }
@@ -72,6 +86,8 @@ package final class Gateway: @unchecked Sendable {
         case .connections(let pack, let entity, let id):
             let pack = try served(pack)
             return try await connections(context, pack, try pack.entity(entity), id: id)
+        case .state(let pack, let entity, let id, let name):
+            return try await state(context, try served(pack).state(name, of: entity), id: id)
         case .entitySync(let pack, let entity, let id):
             let pack = try served(pack)
             return try await entitySync(context, pack, try pack.entity(entity), id: id)
