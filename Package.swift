@@ -31,6 +31,7 @@ let package = Package(
         .systemLibrary(name: "CLlhttp", pkgConfig: "libllhttp"),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq"),
         .systemLibrary(name: "CHiredis"),
+        .systemLibrary(name: "CTLS"),
         .systemLibrary(name: "CCurl"),
         .systemLibrary(name: "CYyjson", pkgConfig: "yyjson"),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto"),
@@ -44,7 +45,7 @@ let package = Package(
         // One protocol each. They know the loop and no domain.
         layer("HTTPServer", ["CUV", "CLlhttp", "Runtime"]),
         layer("Postgres", ["CUV", "CPostgres", "Runtime"]),
-        layer("Redis", ["CUV", "CCrypto", "CHiredis", "Runtime"]),
+        layer("Redis", ["CUV", "CCrypto", "CHiredis", "CTLS", "Runtime"]),
         layer("HTTPClient", ["CUV", "CCurl", "Runtime"]),
 
         // Store clients.
@@ -80,7 +81,7 @@ let package = Package(
         .testTarget(name: "TidyTests", swiftSettings: strict),
         tests("fourfold", ["Settings"]),
 
-        tests("Runtime"),
+        tests("Runtime", ["ClientTestSupport"]),
         tests("Postgres", ["Runtime"]),
         tests("JSON"),
         tests("Settings"),
@@ -93,6 +94,7 @@ let package = Package(
         tests("HTTPClient", ["ClientTestSupport", "Runtime"]),
         tests("Neo4j", ["ClientTestSupport", "HTTPClient", "JSON", "Runtime"]),
         tests("Weaviate", ["ClientTestSupport", "HTTPClient", "JSON", "Runtime"]),
+        tests("Live", ["ClientTestSupport", "Packs", "Postgres", "Redis", "Runtime"]),
         tests("Redis", ["ClientTestSupport", "Runtime"]),
         tests(
             "Projection",

@@ -16,6 +16,8 @@ package struct Pack: Sendable {
     package var export: ConnectionsExportRule?
     /// What lives in Redis.
     package var live: LiveRules
+    /// The entity of ``LiveRules/sessions``, which may have no routes of its own.
+    package var sessionEntity: Entity?
     /// Schema statements for the graph, one each, in order.
     package var cypher: [String]
     /// `pack.json` as it is: what the engine's SQL takes.
@@ -25,8 +27,8 @@ package struct Pack: Sendable {
         name: String, title: String, entities: [Entity], ownerPath: String?,
         ownerColumn: String? = nil,
         graph: GraphProjection?, vectors: VectorProjection?, dirtyRules: [DirtyRule],
-        export: ConnectionsExportRule?, live: LiveRules = .init(), cypher: [String],
-        document: [UInt8]
+        export: ConnectionsExportRule?, live: LiveRules = .init(),
+        sessionEntity: Entity? = nil, cypher: [String], document: [UInt8]
     ) {
         self.name = name
         self.title = title
@@ -38,6 +40,7 @@ package struct Pack: Sendable {
         self.dirtyRules = dirtyRules
         self.export = export
         self.live = live
+        self.sessionEntity = sessionEntity
         self.cypher = cypher
         self.document = document
     }

@@ -13,7 +13,7 @@ package struct PackCompiler: Sendable {
     @discardableResult
     package func check(_ name: String) throws(PackError) -> Pack {
         let (manifest, document) = try readManifest(name)
-        return try assemble(manifest, document, entities: [])
+        return try assemble(manifest, document, Resolved())
     }
 
     /// Compiles a pack whose migrations have been applied.
@@ -23,17 +23,16 @@ package struct PackCompiler: Sendable {
         _ name: String, on connection: PostgresConnection
     ) async throws(PackFailure) -> Pack {
         let (manifest, document) = try lifting { () throws(PackError) in try readManifest(name) }
-        let entities: [Entity]
-        let problems: [PackProblem]
+        let resolved: Resolved
         do throws(PostgresError) {
             let catalog = try await Catalog.read(schema: manifest.schema, connection)
-            (entities, problems) = try await resolve(manifest, document, catalog, connection)
+            resolved = try await resolve(manifest, document, catalog, connection)
         } catch {
             throw .database(error)
         }
-        if !problems.isEmpty { throw .pack(PackError(problems)) }
+        if !resolved.problems.isEmpty { throw .pack(PackError(resolved.problems)) }
         return try lifting { () throws(PackError) in
-            try assemble(manifest, document, entities: entities)
+            try assemble(manifest, document, resolved)
         }
     }
 
@@ -45,6 +44,9 @@ package struct PackCompiler: Sendable {
     ) async throws(PostgresError) -> [String] {
         let result = try await connection.query(
             Statement(unnamed: "SELECT unnest(fourfold.install_pack($1::jsonb))"),
+            [.bytes(pack.document)])
+        _ = try await connection.query(
+            Statement(unnamed: "SELECT fourfold.install_sessions($1::jsonb)"),
             [.bytes(pack.document)])
         return (0..<result.rowCount).compactMap { result.string($0, 0) }
     }
@@ -75,15 +77,23 @@ package struct PackCompiler: Sendable {
         return (manifest, document)
     }
 
-    /// What the catalog says: entities, and everything that does not fit.
+    /// What the catalog says.
+    private struct Resolved {
+        /// Those with routes.
+        var entities: [Entity] = []
+        var sessionEntity: Entity?
+        /// Everything that does not fit.
+        var problems: [PackProblem] = []
+    }
+
     private func resolve(
         _ manifest: PackManifest, _ document: JSONDocument, _ catalog: Catalog,
         _ connection: PostgresConnection
-    ) async throws(PostgresError) -> ([Entity], [PackProblem]) {
+    ) async throws(PostgresError) -> Resolved {
         let body = Parameter.bytes(documentText(manifest, document))
         let file = files.manifestFile(manifest.name)
         let found = try await connection.query(PackCompiler.problemsStatement, [body])
-        let problems = (0..<found.rowCount).map { row in
+        var problems = (0..<found.rowCount).map { row in
             PackProblem(
                 file: file, place: found.string(row, 0) ?? "", found.string(row, 1) ?? "",
                 remedy: "Correct the pack or its SQL.")
@@ -108,18 +118,26 @@ package struct PackCompiler: Sendable {
                 isAppendOnly: rows.bool(row, 5) ?? false, comment: relation.comment)
         }
         let routed = manifest.entities.filter(\.isRouted).compactMap { entities[$0.path] }
-        return (routed, problems)
+        let session = manifest.live.sessions.flatMap { entities[$0.entityPath] }
+        if let rule = manifest.live.sessions {
+            problems += SessionRuleCheck(
+                file: file, rule: rule, entity: session,
+                hasOwner: routed.contains { $0.path == manifest.ownerPath }
+            ).problems
+        }
+        return Resolved(entities: routed, sessionEntity: session, problems: problems)
     }
 
     private func assemble(
-        _ manifest: PackManifest, _ document: JSONDocument, entities: [Entity]
+        _ manifest: PackManifest, _ document: JSONDocument, _ resolved: Resolved
     ) throws(PackError) -> Pack {
         let classes = try classesWithDefinitions(manifest)
         return Pack(
-            name: manifest.name, title: manifest.title, entities: entities,
+            name: manifest.name, title: manifest.title, entities: resolved.entities,
             ownerPath: manifest.ownerPath, ownerColumn: manifest.ownerColumn, graph: manifest.graph,
             vectors: classes.isEmpty ? nil : VectorProjection(classes: classes),
             dirtyRules: manifest.dirtyRules, export: manifest.export, live: manifest.live,
+            sessionEntity: resolved.sessionEntity,
             cypher: try files.cypherScripts(manifest.name).flatMap { cypherStatements($0.text) },
             document: documentText(manifest, document))
     }

@@ -2,16 +2,14 @@
 package enum RedisAddressError: Error, Equatable, Sendable {
     case malformed
     case unsupportedScheme
-    /// `rediss:`: this client speaks plain TCP and Unix sockets.
-    case tlsNotSupported
     case invalidPort
     case invalidDatabase
 }
 
 /// Where Redis is and how to log in.
 ///
-/// `redis://[[user]:password@]host[:port][/database]` or `unix:/path[?db=n]`; user and password are
-/// percent-encoded.
+/// `redis://[[user]:password@]host[:port][/database]`, `rediss://…` for TLS, or
+/// `unix:/path[?db=n]`; user and password are percent-encoded.
 package struct RedisAddress: Equatable, Sendable {
     package enum Endpoint: Equatable, Sendable {
         case tcp(host: String, port: Int)
@@ -23,36 +21,43 @@ package struct RedisAddress: Equatable, Sendable {
     package var user: String?
     package var password: String?
     package var database: Int
+    /// Over TCP only.
+    package var usesTLS: Bool
 
     package static let defaultPort = 6_379
     /// `sun_path` of Linux, with its end.
     private static let pathByteCountMax = 107
 
     package init(
-        endpoint: Endpoint, user: String? = nil, password: String? = nil, database: Int = 0
+        endpoint: Endpoint, user: String? = nil, password: String? = nil, database: Int = 0,
+        usesTLS: Bool = false
     ) {
         self.endpoint = endpoint
         self.user = user
         self.password = password
         self.database = database
+        self.usesTLS = usesTLS
     }
 
     package static func parse(_ url: String) throws(RedisAddressError) -> RedisAddress {
         guard let colon = url.firstIndex(of: ":") else { throw .malformed }
         let rest = url[url.index(after: colon)...]
         switch url[..<colon].lowercased() {
-        case "redis": return try parseTCP(rest)
+        case "redis": return try parseTCP(rest, usesTLS: false)
+        case "rediss": return try parseTCP(rest, usesTLS: true)
         case "unix": return try parseUnix(rest)
-        case "rediss": throw .tlsNotSupported
         default: throw .unsupportedScheme
         }
     }
 
-    private static func parseTCP(_ text: Substring) throws(RedisAddressError) -> RedisAddress {
+    private static func parseTCP(
+        _ text: Substring, usesTLS: Bool
+    ) throws(RedisAddressError) -> RedisAddress {
         guard text.hasPrefix("//") else { throw .malformed }
         var (authority, path) = split(text.dropFirst(2), at: "/")
         if authority.contains("?") || path?.contains("?") == true { throw .malformed }
-        var address = RedisAddress(endpoint: .tcp(host: "", port: defaultPort))
+        var address = RedisAddress(
+            endpoint: .tcp(host: "", port: defaultPort), usesTLS: usesTLS)
         if let at = authority.lastIndex(of: "@") {
             let (user, password) = split(authority[..<at], at: ":")
             authority = authority[authority.index(after: at)...]

@@ -112,6 +112,9 @@ package final class RedisClient: @unchecked Sendable {
     /// Whether a connection is open and logged in.
     package var isConnected: Bool { session?.state == .ready }
 
+    /// Why the last attempt to connect failed; nil while connected.
+    package var lastConnectFailure: RedisConnectFailure? { session?.lastFailure }
+
     /// Calls waiting and in flight.
     package var pendingCount: Int { queue.count + inFlight.count }
 
@@ -250,7 +253,9 @@ extension RedisClient: RedisSessionOwner {
     func sessionOpened() { sendQueued() }
 
     func sessionReceived(_ reply: RedisReply) -> Bool {
-        guard let call = inFlight.popFirst() else { return false }
+        guard let session, inFlight.count > session.unwrittenCommandCount,
+            let call = inFlight.popFirst()
+        else { return false }
         if call.receive(reply) { submit(call) }
         if !queue.isEmpty { sendQueued() }
         return true

@@ -1,6 +1,8 @@
 /// Limits and times of one ``RedisClient`` or ``RedisSubscriber``.
 package struct RedisConfiguration: Sendable {
     package var address: RedisAddress
+    /// For an address that asks for TLS; nil trusts the system's authorities.
+    package var tls: RedisTLS?
     /// Time for name resolution, connect, handshake and login together.
     package var connectTimeout: Duration = .seconds(3)
     /// Commands sent and not answered yet; more wait.
@@ -17,7 +19,10 @@ package struct RedisConfiguration: Sendable {
     package var replies = RedisReplyLimits()
     package var subscriptions = RedisSubscriptionLimits()
 
-    package init(address: RedisAddress) { self.address = address }
+    package init(address: RedisAddress, tls: RedisTLS? = nil) {
+        self.address = address
+        self.tls = tls
+    }
 }
 
 /// What a server may send as one reply; a connection that gets more is closed.

@@ -23,7 +23,23 @@ final class RedisConnection: Flushable, @unchecked Sendable {
         case unix(path: String)
     }
 
-    private enum State { case idle, connecting, handshaking, open, closed }
+    /// TLS, and the name that the server must prove to have.
+    struct Security: Sendable {
+        let tls: RedisTLS
+        let host: String
+    }
+
+    /// Each can also go to closed.
+    private enum State {
+        /// Can go to connecting.
+        case idle
+        /// Can go to handshaking, open.
+        case connecting
+        /// Can go to open.
+        case handshaking
+        case open
+        case closed
+    }
 
     /// What `redisBufferRead` reads at once.
     private static let readByteCount = 16 << 10
@@ -32,18 +48,28 @@ final class RedisConnection: Flushable, @unchecked Sendable {
 
     private let loop: EventLoop
     private let limits: RedisReplyLimits
+    private let security: Security?
     private weak var owner: (any RedisConnectionOwner)?
     private var state = State.idle
     private var context: UnsafeMutablePointer<redisContext>?
     private var budget: UnsafeMutablePointer<RedisReplyBudget>?
     private var watcher: FileDescriptorWatcher?
+    private var tls: RedisTLSSession?
     private var isTCP = false
     private var isDirty = false
+    /// Commands taken since the last write: no reply can be theirs yet.
+    private(set) var unwrittenCommandCount = 0
+    /// Why it closed before it had opened.
+    private(set) var failure = RedisConnectFailure.noConnection
 
-    init(loop: EventLoop, owner: any RedisConnectionOwner, limits: RedisReplyLimits = .init()) {
+    init(
+        loop: EventLoop, owner: any RedisConnectionOwner, limits: RedisReplyLimits = .init(),
+        security: Security? = nil
+    ) {
         self.loop = loop
         self.owner = owner
         self.limits = limits
+        self.security = security
     }
 
     /// Begins to connect; called once.
@@ -85,6 +111,7 @@ final class RedisConnection: Flushable, @unchecked Sendable {
         guard let context, state == .open, append(command.header, context),
             append(command.words, context)
         else { return false }
+        unwrittenCommandCount += 1
         if !isDirty {
             isDirty = true
             loop.flushSoon(self)
@@ -109,7 +136,9 @@ final class RedisConnection: Flushable, @unchecked Sendable {
         // Before the descriptor goes: its number may be given to another socket at once.
         watcher?.close()
         watcher = nil
+        // With what it holds, the session of TLS among it.
         redisFree(context)
+        tls = nil
         budget?.deallocate()
         budget = nil
         owner?.connectionClosed(self)
@@ -126,7 +155,7 @@ final class RedisConnection: Flushable, @unchecked Sendable {
         switch state {
         case .idle, .closed: break
         case .connecting: connected()
-        case .handshaking: break
+        case .handshaking: shakeHands()
         case .open:
             if events.contains(.readable) { read() }
             if events.contains(.writable), state == .open { write() }
@@ -147,7 +176,35 @@ final class RedisConnection: Flushable, @unchecked Sendable {
                 socklen_t(MemoryLayout<CInt>.size))
             redisEnableKeepAlive(context)
         }
-        opened()
+        if let security { secure(context, security) } else { opened() }
+    }
+
+    private func secure(
+        _ context: UnsafeMutablePointer<redisContext>, _ security: Security
+    ) {
+        failure = .handshakeFailed
+        state = .handshaking
+        guard let session = security.tls.makeSession(host: security.host) else { return close() }
+        // This takes the first steps, on a busy machine even the last.
+        guard redisInitiateSSL(context, session.session) == REDIS_OK else {
+            if session.isCertificateRefused { failure = .certificateRefused }
+            session.free()
+            return close()
+        }
+        tls = session
+        shakeHands()
+    }
+
+    private func shakeHands() {
+        guard let tls else { return close() }
+        switch tls.shakeHands() {
+        case .done: opened()
+        case .wantsRead: watcher?.watch(.readable)
+        case .wantsWrite: watcher?.watch(.writable)
+        case .failed:
+            if tls.isCertificateRefused { failure = .certificateRefused }
+            close()
+        }
     }
 
     private func opened() {
@@ -157,10 +214,12 @@ final class RedisConnection: Flushable, @unchecked Sendable {
     }
 
     private func write() {
+        unwrittenCommandCount = 0
         var isDone: CInt = 0
         var rounds = 0
         while let context, isDone == 0, rounds < RedisConnection.roundsMax {
             let before = outputByteCount
+            if tls != nil { RedisTLSSession.forgetErrors() }
             guard redisBufferWrite(context, &isDone) == REDIS_OK else { return close() }
             if isDone == 0 && outputByteCount == before { break }
             rounds += 1
@@ -172,13 +231,16 @@ final class RedisConnection: Flushable, @unchecked Sendable {
         var rounds = 0
         while let context {
             let before = context.pointee.reader.pointee.len
+            if tls != nil { RedisTLSSession.forgetErrors() }
             guard redisBufferRead(context) == REDIS_OK else { return close() }
             let byteCount = context.pointee.reader.pointee.len - before
             deliver()
             rounds += 1
-            if byteCount < RedisConnection.readByteCount || rounds == RedisConnection.roundsMax {
-                return
-            }
+            // What TLS has decrypted the socket does not tell of again; it is one record at most.
+            if tls?.hasPendingBytes == true { continue }
+            // A record may be shorter than the buffer while more are in the socket.
+            let isFull = byteCount == RedisConnection.readByteCount || tls != nil && byteCount > 0
+            if !isFull || rounds >= RedisConnection.roundsMax { return }
         }
     }
 

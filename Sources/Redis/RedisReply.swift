@@ -53,7 +53,7 @@ package enum RedisReply: Equatable, Sendable {
         UnsafeRawBufferPointer(start: reply.str, count: reply.len)
     }
 
-    /// The leading word of capital letters, else `ERR`.
+    /// The leading word of capital letters, else `ERR`. Commands within scripts keep their codes.
     static func errorCode(_ message: some Sequence<UInt8>) -> String {
         let isLetter = { (byte: UInt8) in
             (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) || byte == UInt8(ascii: "_")
@@ -61,6 +61,8 @@ package enum RedisReply: Equatable, Sendable {
         let word = message.prefix { $0 != UInt8(ascii: " ") }
         let text = Array(word)
         guard !text.isEmpty, text.count <= 32, text.allSatisfy(isLetter) else { return "ERR" }
+        // Redis' form of NOPERM for a command within a script.
+        if message.starts(with: "ERR ACL failure in script".utf8) { return "NOPERM" }
         return String(decoding: text, as: UTF8.self)
     }
 }

@@ -29,8 +29,11 @@ final class RedisSession: @unchecked Sendable {
     private var loginRepliesLeft = 0
     /// Whether the connection has answered anything but the login.
     private var wasUseful = false
-    /// Why the last attempt failed.
+    /// Why the last attempt failed, for callers.
     private(set) var failure = RedisError.unreachable
+    /// Why the last attempt failed, for the operator; nil while connected.
+    private(set) var lastFailure: RedisConnectFailure?
+    private let security: RedisConnection.Security?
 
     init(loop: EventLoop, configuration: RedisConfiguration, owner: any RedisSessionOwner) {
         ignorePipeSignals()
@@ -38,12 +41,16 @@ final class RedisSession: @unchecked Sendable {
         self.configuration = configuration
         self.owner = owner
         link = RedisLink(configuration.backoff)
+        security = configuration.security
     }
 
     var state: RedisLink.State { link.state }
 
     /// Bytes taken and not written to the socket yet.
     var outputByteCount: Int { connection?.outputByteCount ?? 0 }
+
+    /// Commands taken since the last write: no reply can be theirs yet.
+    var unwrittenCommandCount: Int { connection?.unwrittenCommandCount ?? 0 }
 
     /// Opens a connection if there was never one.
     func want() { perform(link.want()) }
@@ -90,7 +97,7 @@ final class RedisSession: @unchecked Sendable {
         attemptCount += 1
         attemptTimer?.cancel()
         attemptTimer = loop.schedule(after: configuration.connectTimeout) { [weak self] in
-            self?.endAttempt()
+            self?.endAttempt(.timedOut)
         }
         switch configuration.address.endpoint {
         case .unix(let path):
@@ -101,30 +108,35 @@ final class RedisSession: @unchecked Sendable {
             HostResolver.resolve(host, on: loop) { [weak self] addresses in
                 guard let self, attempt == attemptCount, link.state == .connecting else { return }
                 addressesLeft = addresses
-                connectNext()
+                connectNext(after: .unknownHost)
             }
         }
     }
 
-    private func connectNext() {
+    /// Goes on with the next address; with none left the attempt has failed.
+    private func connectNext(after failure: RedisConnectFailure) {
         guard case .tcp(_, let port) = configuration.address.endpoint, !addressesLeft.isEmpty else {
-            return endAttempt()
+            return endAttempt(failure)
         }
         connect(.tcp(address: addressesLeft.removeFirst(), port: port))
     }
 
     private func connect(_ target: RedisConnection.Target) {
+        // Never in the clear what was to be protected.
+        if configuration.address.usesTLS && security == nil { return endAttempt(.handshakeFailed) }
         let connection = RedisConnection(
-            loop: loop, owner: self, limits: configuration.replies)
+            loop: loop, owner: self, limits: configuration.replies, security: security)
         self.connection = connection
         if connection.start(target) { return }
         self.connection = nil
-        connectNext()
+        connectNext(after: .noConnection)
     }
 
     /// The attempt as a whole failed or took too long.
-    private func endAttempt() {
+    private func endAttempt(_ cause: RedisConnectFailure) {
         guard link.state == .connecting else { return }
+        if cause != lastFailure { Log.warning("no connection to Redis", ("cause", "\(cause)")) }
+        lastFailure = cause
         attemptTimer?.cancel()
         attemptCount += 1
         addressesLeft = []
@@ -138,14 +150,16 @@ final class RedisSession: @unchecked Sendable {
     /// Takes a reply to the login; all must be statuses.
     private func receiveLogin(_ reply: RedisReply) {
         loginRepliesLeft -= 1
-        guard case .status = reply else {
-            if case .error(let code) = reply, loginRefusals.contains(code) {
-                failure = .unauthorized
-            }
-            return endAttempt()
+        switch reply {
+        case .status: break
+        case .error(let code):
+            if loginRefusals.contains(code) { failure = .unauthorized }
+            return endAttempt(.loginRefused(code: code))
+        default: return endAttempt(.brokenOff)
         }
         guard loginRepliesLeft == 0 else { return }
         attemptTimer?.cancel()
+        lastFailure = nil
         link.opened()
         owner?.sessionOpened()
     }
@@ -175,7 +189,8 @@ extension RedisSession: RedisConnectionOwner {
         self.connection = nil
         guard link.state == .ready else {
             // A login that broke off says that this address is the right one.
-            return loginRepliesLeft > 0 ? endAttempt() : connectNext()
+            if loginRepliesLeft > 0 { return endAttempt(.brokenOff) }
+            return connectNext(after: connection.failure)
         }
         let action = link.lost(random: Double.random(in: 0..<1), wasUseful: wasUseful)
         owner?.sessionLost()
@@ -185,6 +200,15 @@ extension RedisSession: RedisConnectionOwner {
 
 /// Error replies to a login that waiting does not cure.
 private let loginRefusals: Set<String> = ["NOAUTH", "NOPERM", "WRONGPASS", "ERR"]
+
+extension RedisConfiguration {
+    fileprivate var security: RedisConnection.Security? {
+        guard address.usesTLS, case .tcp(let host, _) = address.endpoint,
+            let tls = tls ?? (try? RedisTLS())
+        else { return nil }
+        return RedisConnection.Security(tls: tls, host: host)
+    }
+}
 
 extension RedisAddress {
     /// The commands that open a session; the last one shows that the server serves.

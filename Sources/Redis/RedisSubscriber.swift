@@ -65,8 +65,8 @@ package final class RedisSubscriber: Flushable, @unchecked Sendable {
     /// Whether a connection is open and logged in.
     package var isConnected: Bool { session?.state == .ready }
 
-    /// Why the last attempt to connect failed; meaningless while connected.
-    package var failure: RedisError { session?.failure ?? .unreachable }
+    /// Why the last attempt to connect failed; nil while connected.
+    package var lastConnectFailure: RedisConnectFailure? { session?.lastFailure }
 
     /// Channels wanted.
     package var wantedCount: Int { subscriptions.wantedCount }

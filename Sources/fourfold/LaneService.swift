@@ -1,10 +1,12 @@
 internal import Gateway
 internal import Glibc
 internal import HTTPClient
+internal import Live
 internal import Neo4j
 internal import Packs
 internal import Postgres
 internal import Projection
+internal import Redis
 internal import Runtime
 internal import Settings
 internal import Weaviate
@@ -17,6 +19,7 @@ final class LaneService: @unchecked Sendable {
     private let overload: LaneOverload
     private var thread: LoopThread?
     private(set) var relay: Relay?
+    private var sessionHousekeeper: SessionHousekeeper?
 
     init(plan: ServePlan, packs: [Pack], overload: LaneOverload) {
         self.plan = plan
@@ -30,11 +33,13 @@ final class LaneService: @unchecked Sendable {
         return await run(on: loop) {
             let postgres = self.plan.database.client(self.loop, exclusiveConnections: 8)
             let http = HTTPClient(loop: self.loop)
+            let redis = self.makeRedis()
             let stores = RelayStores(
                 neo4j: self.plan.neo4j.map { Neo4jClient(client: http, configuration: $0) },
                 weaviate: self.plan.weaviate.map {
                     WeaviateClient(client: http, configuration: $0)
                 },
+                redis: redis,
                 embedder: makeEmbedder(self.plan.settings, http))
             do throws(LaneError) {
                 let relay = try Relay(
@@ -46,6 +51,7 @@ final class LaneService: @unchecked Sendable {
                 complain("the lanes cannot start: \(error)")
                 return false
             }
+            self.keepSessions(postgres, redis)
             if let budget = self.plan.settings.optionalDuration("FOURFOLD_LAG_BUDGET") {
                 self.watchLag(
                     budget,
@@ -58,6 +64,20 @@ final class LaneService: @unchecked Sendable {
             }
             return true
         }
+    }
+
+    private func keepSessions(_ postgres: PostgresClient, _ redis: RedisClient) {
+        let housekeeper = SessionHousekeeper(
+            loop: loop, postgres: postgres, redis: redis, packs: packs)
+        sessionHousekeeper = housekeeper
+        housekeeper.start()
+    }
+
+    private func makeRedis() -> RedisClient {
+        var configuration = plan.redis
+        // What waits to be told is told soon after Redis is back.
+        configuration.backoff.longest = .seconds(1)
+        return RedisClient(loop: loop, configuration: configuration)
     }
 
     /// Exports the connections of every pack at a steady period; a failure waits for the next turn.
@@ -89,7 +109,10 @@ final class LaneService: @unchecked Sendable {
     /// Nothing to do where ``start()`` was not called.
     func stop() async {
         guard let thread else { return }
-        await run(on: loop) { await self.relay?.stop() }
+        await run(on: loop) {
+            await self.sessionHousekeeper?.stop()
+            await self.relay?.stop()
+        }
         loop.stop()
         thread.join()
     }
@@ -100,7 +123,9 @@ final class LaneService: @unchecked Sendable {
             while !Task.isCancelled {
                 let lanes = try? await reader.status(
                     packs: packs, local: [], deadline: .after(.seconds(5)))
-                let lagSeconds = lanes?.map(\.lagSeconds).max() ?? 0
+                // Without Redis entities answer as ever, and what was to be told is told later.
+                let lagSeconds =
+                    lanes?.filter { $0.lane != .live }.map(\.lagSeconds).max() ?? 0
                 overload.update(lag: .seconds(lagSeconds), budget: budget)
                 try? await loop.sleep(for: .seconds(1))
             }

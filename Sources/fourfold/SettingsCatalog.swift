@@ -8,7 +8,19 @@ let settingsCatalog: [Setting] = [
         "PostgreSQL, a libpq URL or conninfo. Required."),
     Setting(
         "REDIS_URL", .secret, default: nil,
-        "Redis: `redis://[user:password@]host[:port][/db]` or `unix:/path`. Required by `serve`."),
+        """
+        Redis: `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS, or \
+        `unix:/path[?db=n]`. Required by `serve`.
+        """),
+    Setting(
+        "REDIS_TLS_CA", .text, default: nil,
+        "File of the authorities (PEM) trusted for `rediss://`. Absent: the system's."),
+    Setting(
+        "REDIS_TLS_CERT", .text, default: nil,
+        "File of the certificate (PEM) shown to Redis, with its chain. Absent: none."),
+    Setting(
+        "REDIS_TLS_KEY", .text, default: nil,
+        "File of the private key (PEM) of `REDIS_TLS_CERT`."),
     Setting(
         "NEO4J_URL", .secret, default: nil,
         "Neo4j's HTTP address, e.g. `http://host:7474`. Absent: the embedded graph in PostgreSQL."),
@@ -100,6 +112,58 @@ let settingsCatalog: [Setting] = [
     Setting(
         "FOURFOLD_EXCLUSIVE_CONNECTIONS", .integer(1...1_000, unit: "connections"), default: "8",
         "PostgreSQL connections of one loop for lists, search and transactions."),
+    Setting(
+        "FOURFOLD_RATE_LIMIT", .text, default: nil,
+        """
+        Requests of one client address: `600/60s` (units `s`, `m`, `h`, `d`) or `off`. Absent: \
+        `off` on loopback and a Unix socket, else `6000/60s`.
+        """),
+    Setting(
+        "FOURFOLD_RATE_LIMIT_OWNER", .text, default: "off",
+        "Requests on behalf of one owner (`Fourfold-User`), from all addresses: as above."),
+    Setting(
+        "FOURFOLD_TRUSTED_PROXIES", .text, default: nil,
+        """
+        Networks, addresses and `unix`, separated by commas: proxies whose `Forwarded` or \
+        `X-Forwarded-For` tells the client's address. Absent: nobody's does.
+        """),
+
+    // Channels.
+    Setting(
+        "FOURFOLD_CHANNEL_HISTORY", .integer(1...1_000_000, unit: "messages"), default: "1000",
+        "Messages kept for each channel, for listeners that resume."),
+    Setting(
+        "FOURFOLD_CHANNEL_RETENTION", .duration(.seconds(1)...(.seconds(30 * 86_400))),
+        default: "1h",
+        "How long the history of a channel stays after its last message."),
+    Setting(
+        "FOURFOLD_MESSAGE_MAX", .byteCount(256...(1 << 20)), default: "64KiB",
+        """
+        Greatest message of a channel; larger ones of other Redis clients are not delivered to \
+        streams.
+        """),
+    Setting(
+        "FOURFOLD_EVENTS_MAX", .integer(1...1_000_000, unit: "streams"), default: "50000",
+        "Streams of events of this process."),
+    Setting(
+        "FOURFOLD_EVENTS_CHANNELS_MAX", .integer(1...1_000, unit: "channels"), default: "100",
+        "Channels of one stream."),
+    Setting(
+        "FOURFOLD_EVENTS_HEARTBEAT", .duration(.milliseconds(100)...(.seconds(300))),
+        default: "15s",
+        "Time between two signs of life of a stream."),
+    Setting(
+        "FOURFOLD_EVENTS_RETRY", .duration(.milliseconds(1)...(.seconds(300))), default: "2s",
+        "What streams tell a client to wait before it connects again."),
+    Setting(
+        "FOURFOLD_EVENTS_QUEUE_MAX", .byteCount(4_096...(64 << 20)), default: "256KiB",
+        "Unsent bytes of one stream; a reader that falls further behind is dropped."),
+    Setting(
+        "FOURFOLD_CORS_ORIGINS", .text, default: nil,
+        """
+        Origins whose pages may call, separated by commas, e.g. `https://app.example.org`, or \
+        `*`. Absent: none.
+        """),
 
     // Live state.
     Setting(

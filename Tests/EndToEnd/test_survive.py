@@ -7,7 +7,7 @@ import pytest
 
 from storm import Storm
 from waiting import wait_until
-from world import world  # noqa: F401
+from world import Writer, world  # noqa: F401
 
 SEED = 20260101
 ROUNDS = 10
@@ -111,3 +111,26 @@ def test_connections_to_every_store_are_cut_under_writes(world):
         write_on(storm)
     settle(world, storm)
     world.stop(gateway)
+
+
+@pytest.mark.parametrize("store, lane, is_given_back", [
+    ("neo4j", "graph", True), ("weaviate", "vector", False)])
+def test_a_stop_does_not_wait_for_a_store_that_is_silent(world, store, lane, is_given_back):
+    """The lease is given back only if no request can run late and do harm."""
+    proxy = world.proxy(store)
+    gateway = world.gateway(**{f"{store.upper()}_URL": proxy.url})
+    writer = Writer(gateway.http, world.user(gateway.http))
+    writer.concept("before")
+    world.assert_converged()
+    proxy.pause_before(b"behind a silent store")
+    writer.concept("behind a silent store")
+    wait_until(lambda: b"behind a silent store" in proxy.held, 20)
+    begun = time.monotonic()
+    assert world.stop(gateway) == 0
+    assert time.monotonic() - begun < 15
+    holder = world.psql("SELECT holder FROM fourfold.lanes WHERE lane = %s", (lane,))[0]["holder"]
+    assert (holder is None) == is_given_back
+    proxy.resume()
+    successor = world.gateway()
+    world.assert_converged(60)
+    world.stop(successor)

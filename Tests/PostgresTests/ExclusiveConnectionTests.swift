@@ -210,6 +210,30 @@ struct ExclusiveConnectionTests {
         #expect(sum == 200_010_000)
     }
 
+    @Test("COPY waits for room in the socket, and only as long as there is none")
+    func copyBeyondTheSocketBuffer() async throws {
+        let chunkByteCount = 4 << 20
+        let (copied, length) = try await TestServer.run(table: "copiedlarge") { loop, client in
+            try await client.withConnection(deadline: .soon) { connection in
+                var number = 0
+                let copied = try await connection.copyIn(
+                    "COPY fourfold_tests.copiedlarge FROM STDIN"
+                ) {
+                    number += 1
+                    if number > 12 { return nil }
+                    let text = [UInt8](repeating: UInt8(ascii: "x"), count: chunkByteCount)
+                    return Array("\(number)\t".utf8) + text + [UInt8(ascii: "\n")]
+                }
+                let length = try await connection.query(
+                    Statement(
+                        unnamed: "SELECT sum(length(note)) FROM fourfold_tests.copiedlarge"))
+                return (copied, length.int(0, 0))
+            }
+        }
+        #expect(copied == 12)
+        #expect(length == 12 * Int64(chunkByteCount))
+    }
+
     @Test("a COPY that fails on either side copies nothing, and the connection goes on")
     func failedCopy() async throws {
         let (state, rows) = try await TestServer.run(table: "copyfails") { loop, client in

@@ -45,6 +45,26 @@ extension StoreTests.GraphLaneTests {
         }
     }
 
+    @Test("having the store plan every statement writes nothing")
+    func prepares() async throws {
+        try await ProjectionFixture.run { fixture in
+            try await fixture.sql("INSERT INTO ptest.things (id, name) VALUES ('\(id(1))', 'a')")
+            try await fixture.withGraphLane { _ in try await fixture.caughtUp() }
+            let store = try GraphLaneStore(
+                pack: ProjectionFixture.makePack(), graph: ProjectionFixture.graph,
+                neo4j: fixture.neo4j, postgres: fixture.postgres)
+            _ = try await store.identify(deadline: .after(.seconds(30)))
+            let graph = "MATCH (n) RETURN elementId(n), properties(n) ORDER BY elementId(n)"
+            let before = try await fixture.cypher(graph)
+            var count = 0
+            while await store.prepareNext(deadline: .after(.seconds(30))) { count += 1 }
+            // One label to write and to delete, two sets to sweep, and their types to write.
+            #expect(count == 7)
+            #expect(try await fixture.cypher(graph) == before)
+            #expect(await !store.prepareNext(deadline: .after(.seconds(30))))
+        }
+    }
+
     @Test("an element removed from an array removes its edge; another tool's edge stays")
     func arrayElement() async throws {
         try await ProjectionFixture.run { fixture in

@@ -21,11 +21,11 @@ struct RedisAddressTests {
 
     private static func tcp(
         _ host: String, _ port: Int = 6_379, user: String? = nil, password: String? = nil,
-        database: Int = 0
+        database: Int = 0, usesTLS: Bool = false
     ) -> RedisAddress {
         RedisAddress(
             endpoint: .tcp(host: host, port: port), user: user, password: password,
-            database: database)
+            database: database, usesTLS: usesTLS)
     }
 
     static let cases: [Case] = [
@@ -41,7 +41,11 @@ struct RedisAddressTests {
         Case(
             "unix:///run/redis.sock?db=4",
             RedisAddress(endpoint: .unix(path: "/run/redis.sock"), database: 4)),
-        Case("rediss://h", .tlsNotSupported),
+        Case("rediss://h", tcp("h", usesTLS: true)),
+        Case(
+            "rediss://me:a@h:1/2",
+            tcp("h", 1, user: "me", password: "a", database: 2, usesTLS: true)),
+        Case("rediss:/run/redis.sock", .malformed),
         Case("http://h", .unsupportedScheme),
         Case("", .malformed),
         Case("redis", .malformed),
@@ -104,6 +108,7 @@ struct RedisAddressTests {
     @Test("codes of error replies", arguments: [
         ("WRONGTYPE Operation against a key", "WRONGTYPE"), ("ERR unknown command 'x'", "ERR"),
         ("secret value", "ERR"), ("", "ERR"), ("NOSCRIPT", "NOSCRIPT"),
+        ("ERR ACL failure in script: No permissions to access a key", "NOPERM"),
     ])
     func errorCode(_ message: String, _ expected: String) {
         #expect(RedisReply.errorCode(message.utf8) == expected)

@@ -1,22 +1,9 @@
+import ClientTestSupport
 import Runtime
 import Testing
 
 @Suite("EventLoop")
 struct EventLoopTests {
-    /// Runs `body` on a loop of its own and waits for it.
-    private func onLoop<Result: Sendable>(
-        _ body: @escaping @Sendable (EventLoop) async -> Result
-    ) async -> Result {
-        let loop = EventLoop()
-        let thread = loop.startThread(name: "test")
-        let result = await withCheckedContinuation { continuation in
-            loop.spawn { continuation.resume(returning: await body(loop)) }
-        }
-        loop.stop()
-        thread.join()
-        return result
-    }
-
     @Test("a task, its children and what follows a sleep stay on the loop")
     func tasksStayOnLoop() async {
         let stayed = await onLoop { loop in

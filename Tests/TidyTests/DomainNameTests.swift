@@ -10,6 +10,7 @@ import Testing
         "entity_id": "the key of the export's table, part of the seam between engine and pack",
         "relationship": "an edge of the graph",
         "relationships": "the section of a manifest",
+        "sessions": "the section of a manifest, and what it is about",
         "tags": "entity tags of HTTP",
         "user_id": "the owner, as the engine writes it into every node and edge",
     ]

@@ -32,6 +32,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case unknownPack = "unknown_pack"
     case unknownEntity = "unknown_entity"
     case unknownState = "unknown_state"
+    case unknownChannel = "unknown_channel"
     case notFound = "not_found"
     case methodNotAllowed = "method_not_allowed"
     case appendOnly = "append_only"
@@ -85,7 +86,9 @@ package enum ProblemCode: String, CaseIterable, Sendable {
             400
         case .unauthenticated: 401
         case .forbidden: 403
-        case .unknownRoute, .unknownPack, .unknownEntity, .unknownState, .notFound: 404
+        case .unknownRoute, .unknownPack, .unknownEntity, .unknownState, .unknownChannel,
+            .notFound:
+            404
         case .methodNotAllowed, .appendOnly, .readOnlyEntity: 405
         case .notAcceptable, .notSingular: 406
         case .requestTimedOut: 408
@@ -146,6 +149,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
         case .unknownPack: "There is no such pack"
         case .unknownEntity: "There is no such entity"
         case .unknownState: "There is no such state or cache"
+        case .unknownChannel: "There is no such channel"
         case .notFound: "There is no such row"
         case .methodNotAllowed: "The method is not allowed here"
         case .appendOnly: "Rows of this entity never change"

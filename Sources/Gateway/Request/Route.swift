@@ -7,12 +7,22 @@ enum Route: Equatable {
     case connections(pack: String, entity: String, id: String)
     case state(pack: String, entity: String, id: String, name: String)
     case entitySync(pack: String, entity: String, id: String)
+    /// Rows of another entity that belong to this one.
+    case belongings(pack: String, entity: String, id: String, name: String)
     case batch(pack: String)
+    case events(pack: String)
+    case channel(pack: String, name: String)
     case search(pack: String)
     case syncStatus
     case parkedList
     case parkedItem(id: String)
     case parkedRetry(id: String)
+
+    /// Whether credentials may stand in the query: browsers cannot set headers for these.
+    var takesQueryCredentials: Bool {
+        if case .events = self { return true }
+        return false
+    }
 
     /// - Parameter segments: The decoded segments of the path.
     /// - Returns: nil where nothing is served.
@@ -52,13 +62,17 @@ enum Route: Equatable {
         switch (path.count, path[path.count - 1]) {
         case (3, "batch"): self = .batch(pack: pack)
         case (3, "search"): self = .search(pack: pack)
+        case (3, "events"): self = .events(pack: pack)
         case (3, _): self = .collection(pack: pack, entity: path[2])
+        case (4, let name) where path[2] == "channels": self = .channel(pack: pack, name: name)
         case (4, _): self = .item(pack: pack, entity: path[2], id: path[3])
         case (5, "connections"):
             self = .connections(pack: pack, entity: path[2], id: path[3])
         case (5, "sync"): self = .entitySync(pack: pack, entity: path[2], id: path[3])
         case (6, let name) where path[4] == "state":
             self = .state(pack: pack, entity: path[2], id: path[3], name: name)
+        case (5, let name):
+            self = .belongings(pack: pack, entity: path[2], id: path[3], name: name)
         default: return nil
         }
     }

@@ -35,6 +35,9 @@ struct ItemRead: Sendable {
             key: id, selection: parsed.selection, entity: served.entity, owner: owner)
     }
 
+    /// The path of the row, for problems.
+    var location: String { served.location(key: id) }
+
     func response(_ result: PostgresResult) throws(Problem) -> HTTPResponse {
         guard result.rowCount > 0 else { throw Problem(.notFound) }
         let tag = result.bytes(0, 1)
@@ -58,7 +61,7 @@ struct ItemRead: Sendable {
             case .failure(let error): throw Problem(error, entity: served.entity)
             }
         } catch {
-            return error.response(instance: served.location(key: id))
+            return error.response(instance: location)
         }
     }
 }

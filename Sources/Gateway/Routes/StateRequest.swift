@@ -46,8 +46,8 @@ struct StateRequest: Sendable {
         }
     }
 
-    /// Its path, for problems.
-    var instance: String { state.location(id: id) }
+    /// Its path.
+    var location: String { state.location(id: id) }
 
     var isRead: Bool { if case .read = operation { true } else { false } }
 

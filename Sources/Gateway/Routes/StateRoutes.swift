@@ -16,20 +16,7 @@ extension Gateway {
         }
     }
 
-    /// ``state(_:_:id:)`` without a task, unless the owner has to be asked for.
-    ///
-    /// - Returns: False if it is left to ``state(_:_:id:)``.
-    func stateDirectly(
-        _ context: RequestContext, _ state: ServedState, id: String, _ reply: HTTPReply
-    ) -> Bool {
-        guard let request = try? StateRequest(context, state, id: id),
-            ownership(context.caller, state.entity, id: request.id) == .certain
-        else { return false }
-        perform(request) { reply.send($0) }
-        return true
-    }
-
-    private func perform(
+    func perform(
         _ request: StateRequest, completion: @escaping @Sendable (HTTPResponse) -> Void
     ) {
         request.send(to: stores.redis, deadline: request.deadline) { reply in
@@ -38,7 +25,7 @@ extension Gateway {
                 guard let found = try request.response(reply) else { throw Problem.noState }
                 response = found
             } catch {
-                response = error.response(instance: request.instance)
+                response = error.response(instance: request.location)
             }
             completion(response)
         }

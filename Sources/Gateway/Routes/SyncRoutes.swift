@@ -16,10 +16,10 @@ extension Gateway {
             served.statements.owner(key: id, owner: context.caller.owner), context, served)
         // A deleted row still has a state: its deletion may be pending. Not for another owner.
         if found.rowCount == 0 && context.caller.owner != nil { throw Problem(.notFound) }
-        _ = try await lagging(context, pack, LaneName.allCases)
+        _ = try await lagging(context, pack, LaneName.projections)
         var writer = JSONWriter()
         writer.beginObject()
-        for lane in LaneName.allCases {
+        for lane in LaneName.projections {
             let state: SyncReader.EntityState?
             do throws(PostgresError) {
                 state = try await stores.sync.state(

@@ -1,4 +1,5 @@
 package import HTTPServer
+internal import Live
 package import Postgres
 package import Runtime
 
@@ -9,6 +10,10 @@ package final class Gateway: @unchecked Sendable {
     let packs: [String: ServedPack]
     let configuration: GatewayConfiguration
     let stores: StoreReaders
+    /// Nil where requests are not limited.
+    let limiter: RateLimiter?
+    /// By pack.
+    let sessionCopies: [String: SessionCopies]
 
     /// - Parameters:
     ///   - packs: Made once, shared by all loops.
@@ -22,10 +27,25 @@ package final class Gateway: @unchecked Sendable {
         self.packs = Dictionary(packs.map { ($0.pack.name, $0) }) { first, _ in first }
         self.configuration = configuration
         self.stores = stores
+        limiter = configuration.rateLimits.map {
+            RateLimiter(redis: stores.redis, notice: $0.notice)
+        }
+        sessionCopies = self.packs.compactMapValues { pack in
+            pack.sessions.map { SessionCopies(redis: stores.redis, rule: $0.rule) }
+        }
     }
 
     /// Never fails: every error becomes a problem (RFC 9457).
     package func respond(to request: HTTPRequest) async -> HTTPResponse {
+        guard let limiter else { return await respondUncounted(to: request) }
+        let verdict = await limiter.check(charges(request))
+        if verdict.isRefused { return verdict.refusal(instance: request.path) }
+        var response = await respondUncounted(to: request)
+        response.headers.append(verdict)
+        return response
+    }
+
+    private func respondUncounted(to request: HTTPRequest) async -> HTTPResponse {
         do throws(Problem) {
             return try await answer(request)
         } catch {
@@ -33,32 +53,20 @@ package final class Gateway: @unchecked Sendable {
         }
     }
 
-    /// Takes what needs no task: a read of one row, and states; see ``HTTPServer/DirectHandler``.
+    /// Takes what needs no task; see ``HTTPServer/DirectHandler``.
     package func respondDirectly(to request: HTTPRequest, _ reply: HTTPReply) -> Bool {
-        guard let route = Route(request.pathSegments) else { return false }
-        switch route {
-        case .item(let pack, let entity, let id):
-            return itemDirectly(request, reply, pack: pack, entity: entity, id: id)
-        case .state(let pack, let entity, let id, let name):
-            guard let context = try? RequestContext(request, configuration),
-                let state = try? served(pack).state(name, of: entity)
-            else { return false }
-            return stateDirectly(context, state, id: id, reply)
-        default: return false
+        guard let direct = DirectRequest(request, self) else { return false }
+        guard let limiter else {
+            direct.perform(self) { reply.send($0) }
+            return true
         }
-    }
-
-    private func itemDirectly(
-        _ request: HTTPRequest, _ reply: HTTPReply, pack: String, entity: String, id: String
-    ) -> Bool {
-        guard request.method.isRead, let context = try? RequestContext(request, configuration),
-            let served = try? served(pack).entity(entity),
-            let read = try? ItemRead(context, served, id: id)
-        else { return false }
-        postgres.query(
-            read.query.statement, read.query.parameters, deadline: context.deadline
-        ) { answer in
-            reply.send(read.response(answer))
+        limiter.check(charges(request)) { [self] verdict in
+            if verdict.isRefused { return reply.send(verdict.refusal(instance: direct.location)) }
+            direct.perform(self) { answer in
+                var response = answer
+                response.headers.append(verdict)
+                reply.send(response)
+            }
         }
         return true
     }
@@ -74,15 +82,32 @@ package final class Gateway: @unchecked Sendable {
         case .ready: return try await readiness(request)
         default: break
         }
-        let context = try RequestContext(request, configuration)
+        let context = try RequestContext(
+            request, configuration, takesQueryCredentials: route.takesQueryCredentials)
         switch route {
         case .live, .ready: return HTTPResponse(status: 404)
         case .item(let pack, let entity, let id):
-            return try await item(context, try served(pack).entity(entity), id: id)
+            let pack = try served(pack)
+            if let sessions = pack.sessions(at: entity) {
+                return try await session(context, sessions, id: id)
+            }
+            return try await item(context, try pack.entity(entity), id: id)
         case .collection(let pack, let entity):
-            return try await collection(context, try served(pack).entity(entity))
+            let pack = try served(pack)
+            if let sessions = pack.sessions(at: entity) {
+                return try await openSession(context, sessions)
+            }
+            return try await collection(context, try pack.entity(entity))
+        case .belongings(let pack, let entity, let id, let name):
+            let pack = try served(pack)
+            guard let sessions = pack.sessions(at: name), sessions.owner.entity.path == entity
+            else { throw Problem(.unknownRoute) }
+            return try await ownedSessions(context, sessions, owner: id)
         case .batch(let pack): return try await batch(context, try served(pack))
         case .search(let pack): return try await search(context, try served(pack))
+        case .events(let pack): return try await events(context, try served(pack))
+        case .channel(let pack, let name):
+            return try await channel(context, try served(pack), name: name)
         case .connections(let pack, let entity, let id):
             let pack = try served(pack)
             return try await connections(context, pack, try pack.entity(entity), id: id)
@@ -98,7 +123,7 @@ package final class Gateway: @unchecked Sendable {
         }
     }
 
-    private func served(_ name: String) throws(Problem) -> ServedPack {
+    func served(_ name: String) throws(Problem) -> ServedPack {
         if let pack = packs[name] { return pack }
         throw Problem(
             .unknownPack, "No pack of this name is served.",

@@ -1,3 +1,5 @@
+package import Live
+
 /// Everything of the settings that answering a request needs.
 package struct GatewayConfiguration: Sendable {
     /// Deadline of a request; `Request-Timeout` can only shorten it.
@@ -10,9 +12,32 @@ package struct GatewayConfiguration: Sendable {
     package var serviceKeys: ServiceKeys
     /// Which life of the database tokens come from; see ``ConsistencyToken``.
     package var tokenOrigin: UInt32
+    /// Nil where requests are not limited.
+    package var rateLimits: RateLimits?
+    /// Whose word about the client's address is taken.
+    package var trustedProxies = TrustedProxies()
+    /// Clients come over a Unix socket, so that they have no address of their own.
+    package var listensOnUnixSocket = false
 
     package init(serviceKeys: ServiceKeys, tokenOrigin: UInt32) {
         self.serviceKeys = serviceKeys
         self.tokenOrigin = tokenOrigin
+    }
+}
+
+/// How many requests are allowed.
+package struct RateLimits: Sendable {
+    /// For each client address.
+    package var client: RateLimit?
+    /// For each owner, whoever asks on their behalf.
+    package var owner: RateLimit?
+    /// Tells that requests are not counted; of the whole process.
+    package let notice = RareNotice()
+
+    /// - Returns: nil where neither is limited.
+    package init?(client: RateLimit?, owner: RateLimit?) {
+        if client == nil && owner == nil { return nil }
+        self.client = client
+        self.owner = owner
     }
 }

@@ -4,13 +4,19 @@ package import Packs
 /// A pack with the statements of its entities. Made once, shared by all loops.
 package final class ServedPack: Sendable {
     package let pack: Pack
+    /// Nil where the pack has none.
+    let sessions: ServedSessions?
     private let entities: [String: ServedEntity]
     /// By entity and name.
     private let states: [String: [String: ServedState]]
 
     package init(_ pack: Pack, live limits: LiveLimits = .init()) {
         self.pack = pack
-        let served = pack.entities.map { entity in
+        let sessions = ServedSessions(pack)
+        self.sessions = sessions
+        // The routes of sessions stand in the place of those of their entity.
+        let ordinary = pack.entities.filter { $0.path != sessions?.rule.entityPath }
+        let served = ordinary.map { entity in
             (entity.path, ServedEntity(entity, pack: pack.name))
         }
         let entities = Dictionary(served) { first, _ in first }
@@ -30,6 +36,11 @@ package final class ServedPack: Sendable {
         throw Problem(
             .unknownState, "\(served.entity.path) has no state of this name.",
             hint: "There are: \(names).")
+    }
+
+    /// The sessions, if this is their path.
+    func sessions(at path: String) -> ServedSessions? {
+        sessions?.rule.entityPath == path ? sessions : nil
     }
 
     func entity(_ path: String) throws(Problem) -> ServedEntity {
@@ -60,6 +71,9 @@ final class ServedEntity: Sendable {
     func canBeKey(_ id: String) -> Bool {
         !isKeyUUID || isUUID(id)
     }
+
+    /// The key as PostgreSQL writes it: UUIDs in lower case.
+    func canonicalKey(_ id: String) -> String { isKeyUUID ? id.lowercased() : id }
 
     /// - Throws: 404 if no row could have this key.
     func requireKeyType(_ id: String) throws(Problem) {

@@ -137,3 +137,12 @@ package struct ConfigurationRule: Sendable {
     /// Entities whose changes can change the values.
     package var sources: [String]
 }
+
+extension LiveRules {
+    /// Entities whose changes have to reach Redis: told on channels, cached, or configuration.
+    package var followedEntities: Set<String> {
+        Set(channels.flatMap { $0.changes.map(\.entityPath) })
+            .union(caches.map(\.entityPath))
+            .union(configuration?.sources ?? [])
+    }
+}

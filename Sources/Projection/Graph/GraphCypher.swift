@@ -65,6 +65,12 @@ struct GraphCypher: Sendable {
         self.setNames = setNames
     }
 
+    /// Every statement that writes, the most common last.
+    var writes: [String] {
+        Array(deleteNodes.values) + Array(deleteStaleEdges.values) + Array(upsertEdges.values)
+            + Array(upsertNodes.values)
+    }
+
     /// Revision and time of an edge whose row is an entity of its own.
     func edgeState(anchor entity: String, _ graph: GraphProjection) -> String {
         let branches = graph.edges.filter { $0.anchorPath == entity }.flatMap { set in

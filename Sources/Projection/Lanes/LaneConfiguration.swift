@@ -27,6 +27,10 @@ package struct LaneConfiguration: Sendable {
     package var resyncKeyCountMax = 10_000
     /// One statement of PostgreSQL or request to a store.
     package var requestTimeout = Duration.seconds(30)
+    /// One request that an idle lane makes to save time later; a write may wait for it.
+    package var prepareTimeout = Duration.seconds(3)
+    /// A lane that is stopped waits this long for the answer to its last request.
+    package var stopGrace = Duration.seconds(5)
     /// How long a store may go on working at a request whose caller has given up.
     package var storeWriteTimeout = Duration.seconds(60)
     /// Keys dirtied by one page through dirty rules; more make it a reconciliation of the entity.

@@ -1,5 +1,6 @@
 internal import Neo4j
 package import Postgres
+internal import Redis
 internal import Weaviate
 
 /// Why a lane does not get on. Codes are stable and never hold row values.
@@ -27,6 +28,7 @@ package enum LaneError: Error, Sendable {
         case let error as EmbedderError: self = .embedder(error)
         case let error as Neo4jError: self = LaneError(error)
         case let error as WeaviateError: self = LaneError(error)
+        case let error as RedisError: self = LaneError(error)
         default: self = .stopped
         }
     }
@@ -36,6 +38,10 @@ package enum LaneError: Error, Sendable {
     }
 
     init(_ error: WeaviateError) {
+        self = .store(code: error.code, mayHaveBeenApplied: error.mayHaveBeenApplied)
+    }
+
+    init(_ error: RedisError) {
         self = .store(code: error.code, mayHaveBeenApplied: error.mayHaveBeenApplied)
     }
 

@@ -108,15 +108,28 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
         _ cursor: LaneCursor, _ revision: Int64, _ connection: PostgresConnection
     ) async throws -> LanePage<Store.Work>? {
         let limit = configuration.pageRowCountMax
+        let statement = store.tellsChanges ? LaneStatements.ownedPage : LaneStatements.page
         let result = try await connection.query(
-            LaneStatements.page, cursor.parameters(pack: pack) + [.int(Int64(limit))])
+            statement, cursor.parameters(pack: pack) + [.int(Int64(limit))])
         guard result.rowCount > 0 || cursor.goal != nil else { return nil }
         var coalescer = PageCoalescer()
+        var changes = ChangeCoalescer()
         for row in 0..<result.rowCount {
-            if let row = LanePageReader.outboxRow(result, row) { coalescer.add(row) }
+            guard let row = LanePageReader.outboxRow(result, row) else { continue }
+            if store.tellsChanges {
+                if row.operation == .rewrite {
+                    coalescer.pass(row)
+                    continue
+                }
+                if store.entities.contains(row.entity) { changes.add(row) }
+            }
+            coalescer.add(row)
         }
         let (dirty, resyncs) = try await expand(coalescer.changes, connection)
-        let chunks = LanePageReader.chunks(dirty, of: configuration.chunkKeyCountMax)
+        let chunks =
+            store.tellsChanges
+            ? [LanePageReader.chunk(dirty, changes)]
+            : LanePageReader.chunks(dirty, of: configuration.chunkKeyCountMax)
         var firstWork: Store.Work?
         if let first = chunks.first { firstWork = try await store.read(first, on: connection) }
         return LanePage(
@@ -135,7 +148,8 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
         let operation = OutboxRow.Operation(rawValue: result.string(row, 5) ?? "") ?? .update
         return OutboxRow(
             xid: xid, position: position, entity: entity, key: result.string(row, 4),
-            operation: operation, columns: result.string(row, 6))
+            operation: operation, columns: result.string(row, 6),
+            owner: result.columnCount > 7 ? result.string(row, 7) : nil)
     }
 
     /// Adds what the dirty rules say.
@@ -191,6 +205,15 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
         }
         json.endArray()
         return json.bytes
+    }
+
+    /// A page as a whole, for a store that moves its cursor with what it writes.
+    private static func chunk(
+        _ dirty: [String: DirtyKeys], _ changes: ChangeCoalescer
+    ) -> LaneChunk {
+        var chunk = LaneChunk(dirty.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+        chunk.changes = changes.changes
+        return chunk
     }
 
     static func chunks(_ dirty: [String: DirtyKeys], of count: Int) -> [LaneChunk] {

@@ -3,6 +3,11 @@ internal import Postgres
 extension LaneRunner {
     /// Reconciles every entity, from the step and key where an earlier leader stopped.
     func resync(from stepName: String?, after key: String?) async throws(LaneError) {
+        if store.tellsChanges {
+            try await store.reconcile(
+                nil, try await makePermit(revision: try await reader.drawRevision()),
+                deadline: configuration.requestDeadline)
+        }
         var steps = store.resyncSteps[...]
         var after = ""
         if let stepName, let index = steps.firstIndex(where: { $0.name == stepName }) {
@@ -21,6 +26,11 @@ extension LaneRunner {
 
     /// Reconciles one entity within a page.
     func resync(entity: String) async throws(LaneError) {
+        if store.tellsChanges {
+            try await store.reconcile(
+                entity, try await makePermit(revision: try await reader.drawRevision()),
+                deadline: configuration.requestDeadline)
+        }
         for step in store.resyncSteps where step.entity == entity {
             try await walk(step, after: "") { _, _ async throws(LaneError) in }
         }
@@ -37,6 +47,7 @@ extension LaneRunner {
             let (keys, last) = try await self.keys(step, after: after)
             guard let last else { return }
             for part in DirtyKeys(changed: Set(keys)).chunks(of: configuration.chunkKeyCountMax) {
+                try checkStop()
                 let permit = try await makePermit(revision: try await reader.drawRevision())
                 let chunk = LaneChunk([(step.entity, part)], parts: step.parts)
                 let refused = try await store.apply(

@@ -62,11 +62,16 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         run = loop.spawn { await self.perform() }
     }
 
-    /// Ends after the request under way and gives the lease back.
+    /// Ends after the request under way, or without its answer after
+    /// ``LaneConfiguration/stopGrace``, and gives the lease back.
     package func stop() async {
         isStopping = true
         wakeup.signal()
+        let grace = loop.schedule(after: configuration.stopGrace) { [run] in run?.cancel() }
         await run?.value
+        grace.cancel()
+        await lease?.release()
+        lease = nil
     }
 
     /// There is something to do. On the loop.
@@ -79,11 +84,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         while true {
             let action = machine.take(
                 isStopping ? .stopRequested : event, jitter: .random(in: 0..<1))
-            if action == .releaseLease {
-                await lease?.release()
-                lease = nil
-                return
-            }
+            if action == .releaseLease { return }
             do throws(LaneError) {
                 event = try await perform(action)
                 if event == .pageApplied { failureCount = 0 }
@@ -134,6 +135,15 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
     }
 
     private func failed(_ error: LaneError) async -> LaneStateMachine.Event {
+        if isStopping {
+            // A lease that is given back says that nothing is under way. Where a request may run
+            // late and no fence refuses it, the lease runs out, and the next leader writes again.
+            if error.mayHaveBeenApplied && store.mustRepeatAfterTakeover {
+                lease?.abandon()
+                lease = nil
+            }
+            return .failed
+        }
         if error.code != lastError?.code { report("a lane cannot go on", error) }
         lastError = error
         page = nil
@@ -189,6 +199,14 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         if cursor.goal == nil { cursor = LaneCursor(done: done) }
         page = nil
         prefetched = nil
+        // Before the store is asked for anything: what is written from now on is not lost, however
+        // long the store is away.
+        let isNew = row.bool(0, 0) == true
+        if isNew {
+            let begun = try await query(LaneStatements.beginResync, laneParameters)
+            guard begun.rowCount > 0, let goal = begun.string(0, 0) else { throw .leaseLost }
+            cursor = LaneCursor(done: goal)
+        }
         try await raiseFence()
         if mustRepeat && store.mustRepeatAfterTakeover {
             try await query(
@@ -199,15 +217,32 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         let parked = try await query(
             LaneStatements.parkedCount, [.text(pack.name), .text(store.name.rawValue)])
         parkedCount = parked.int(0, 0) ?? 0
-        if row.bool(0, 0) == true {
-            let begun = try await query(LaneStatements.beginResync, laneParameters)
-            guard begun.rowCount > 0, let goal = begun.string(0, 0) else { throw .leaseLost }
+        if isNew {
             try await resync(from: row.string(0, 1), after: row.string(0, 2))
             try await move(LaneStatements.finishResync, [])
-            cursor = LaneCursor(done: goal)
             progress()
         }
+        try await resume(isNew: isNew)
         recovered()
+    }
+
+    /// Goes on where the store's own copy of the cursor says, and PostgreSQL's follows.
+    private func resume(isNew: Bool) async throws(LaneError) {
+        guard store.tellsChanges else { return }
+        let permit = try await makePermit(revision: try await reader.drawRevision())
+        let ahead = try await store.resume(
+            at: cursor, isNew: isNew, permit, deadline: configuration.requestDeadline)
+        if ahead == cursor { return }
+        if ahead.done != cursor.done {
+            try await move(LaneStatements.finishGoal, [.text(ahead.done), .int(0)])
+        }
+        if let goal = ahead.goal {
+            try await move(
+                LaneStatements.advance,
+                [.text(goal), .text(ahead.xid), .int(ahead.position), .int(0)])
+        }
+        cursor = ahead
+        progress()
     }
 
     private func raiseFence() async throws(LaneError) {
@@ -258,8 +293,10 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         let revision = mustReconcile ? try await reader.drawRevision() : page.revision
         var permit = try await makePermit(revision: revision)
         permit.failureCount = failureCount
+        permit.next = next
         var poison: [PoisonKey] = []
         for (index, chunk) in page.chunks.enumerated() {
+            try checkStop()
             try permit.check()
             let work: Store.Work
             if index == 0, !mustReconcile, let first = page.firstWork {
@@ -311,6 +348,10 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
     private func awaitWork() async throws(LaneError) {
         while !isStopping {
             try lease?.check()
+            if await store.prepareNext(deadline: .after(configuration.prepareTimeout)) {
+                if try await reader.hasWork(cursor) { return }
+                continue
+            }
             let quiet = Duration.nanoseconds(Int64(monotonicNanoseconds() - lastWorkAt))
             let period =
                 quiet > configuration.quietAfter
@@ -336,6 +377,11 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
     }
 
     // MARK: For the steps
+
+    /// Throws between two requests of a long step when the lane is to end.
+    func checkStop() throws(LaneError) {
+        if isStopping { throw .stopped }
+    }
 
     func makePermit(revision: Int64) async throws(LaneError) -> LanePermit {
         guard let lease else { throw .leaseLost }

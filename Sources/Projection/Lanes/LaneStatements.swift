@@ -41,6 +41,13 @@ enum LaneStatements {
         SELECT goal, xid, position, entity, key, op, columns
         FROM fourfold.outbox_page($1, $2, $3, $4, $5, $6::int)
         """, isReadOnly: true)
+    /// The same with the rows' owners.
+    static let ownedPage = Statement(
+        "lane_owned_page",
+        """
+        SELECT goal, xid, position, entity, key, op, columns, owner
+        FROM fourfold.outbox_page($1, $2, $3, $4, $5, $6::int)
+        """, isReadOnly: true)
     static let advance = Statement(
         "lane_advance", "SELECT fourfold.advance_cursor($1, $2, $3, $4, $5, $6, $7)")
     static let finishGoal = Statement(

@@ -4,7 +4,10 @@ package import Runtime
 
 /// The lanes of a pack.
 package enum LaneName: String, Sendable, CaseIterable {
-    case graph, vector
+    case graph, vector, live
+
+    /// Those that make a store equal to rows; the live lane only tells what happened to them.
+    package static let projections: [LaneName] = [.graph, .vector]
 }
 
 /// Keys to be made equal to the views, few enough to be read and written at once.
@@ -12,6 +15,8 @@ package struct LaneChunk: Sendable {
     /// By entity path; nodes are written before edges whatever the order.
     package var entities: [(path: String, keys: DirtyKeys)]
     package var parts: Parts
+    /// What happened to rows, in order; only for a store that tells it.
+    package var changes: [RowChange] = []
 
     /// What of the entities' projections is meant.
     package enum Parts: Sendable {
@@ -47,6 +52,8 @@ package struct LanePermit: Sendable {
     package let confirm: @Sendable () async throws(LaneError) -> Void
     /// How often this page has failed: a server fault that comes back may be the fault of a row.
     package var failureCount = 0
+    /// Where the lane stands after the page; nil outside of pages.
+    package var next: LaneCursor?
 
     package init(
         epoch: Int64, revision: Int64, check: @escaping @Sendable () throws(LaneError) -> Void,
@@ -82,7 +89,7 @@ package protocol LaneStore: AnyObject, Sendable {
     associatedtype Work: Sendable
 
     var name: LaneName { get }
-    /// `neo4j`, `weaviate` or `postgres`.
+    /// `neo4j`, `weaviate`, `postgres` or `redis`.
     var storeName: String { get }
     /// Entities whose rows the lane projects.
     var entities: Set<String> { get }
@@ -90,12 +97,32 @@ package protocol LaneStore: AnyObject, Sendable {
     /// A request whose outcome is unknown can do harm later: the store has no fence.
     var mustRepeatAfterTakeover: Bool { get }
     var resyncSteps: [ResyncStep] { get }
+    /// The store is told what happened, a page at a time, even if it was nothing.
+    var tellsChanges: Bool { get }
 
     /// A text that changes when the store becomes another one, and the highest revision it saw.
     func identify(deadline: Deadline) async throws(LaneError) -> (identity: String, revision: Int64)
 
+    /// Does one thing that will save time later, where nothing else is to be done.
+    ///
+    /// - Returns: False when nothing of the kind is left.
+    func prepareNext(deadline: Deadline) async -> Bool
+
     /// Shuts out every leader with a lower revision.
     func raiseFence(_ permit: LanePermit, deadline: Deadline) async throws(LaneError)
+
+    /// Where the lane goes on, after the fence was raised: a store that keeps a cursor of its own
+    /// may be ahead of PostgreSQL.
+    ///
+    /// - Parameter isNew: The lane was resynchronised; what the store keeps means nothing.
+    func resume(
+        at cursor: LaneCursor, isNew: Bool, _ permit: LanePermit, deadline: Deadline
+    ) async throws(LaneError) -> LaneCursor
+
+    /// Everything of an entity may have changed, or of all entities: what ``resyncSteps`` cannot say.
+    func reconcile(
+        _ entity: String?, _ permit: LanePermit, deadline: Deadline
+    ) async throws(LaneError)
 
     /// Reads the views. Inside a transaction, whose snapshot sees what made the keys dirty.
     func read(_ chunk: LaneChunk, on connection: PostgresConnection) async throws -> Work
@@ -111,4 +138,18 @@ package protocol LaneStore: AnyObject, Sendable {
     func storeKeys(
         _ step: ResyncStep, after: String, limit: Int, deadline: Deadline
     ) async throws(LaneError) -> (keys: [String], last: String?)
+}
+
+extension LaneStore {
+    package var tellsChanges: Bool { false }
+
+    package func prepareNext(deadline: Deadline) async -> Bool { false }
+
+    package func resume(
+        at cursor: LaneCursor, isNew: Bool, _ permit: LanePermit, deadline: Deadline
+    ) async throws(LaneError) -> LaneCursor { cursor }
+
+    package func reconcile(
+        _ entity: String?, _ permit: LanePermit, deadline: Deadline
+    ) async throws(LaneError) {}
 }

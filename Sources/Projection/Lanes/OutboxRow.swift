@@ -8,6 +8,8 @@ package struct OutboxRow: Equatable, Sendable {
         case truncate = "t"
         /// Everything of the entity may have changed.
         case resync = "r"
+        /// Nothing happened; a store may lack what was written before.
+        case rewrite = "w"
     }
 
     /// The transaction that wrote it, as PostgreSQL writes an `xid8`.
@@ -19,10 +21,12 @@ package struct OutboxRow: Equatable, Sendable {
     package var operation: Operation
     /// Columns of the changed row as JSON, where a dirty rule needs more than the key.
     package var columns: String?
+    /// Whose the row is, for those who tell it.
+    package var owner: String?
 
     package init(
         xid: String, position: Int64, entity: String, key: String?, operation: Operation,
-        columns: String? = nil
+        columns: String? = nil, owner: String? = nil
     ) {
         self.xid = xid
         self.position = position
@@ -30,5 +34,6 @@ package struct OutboxRow: Equatable, Sendable {
         self.key = key
         self.operation = operation
         self.columns = columns
+        self.owner = owner
     }
 }

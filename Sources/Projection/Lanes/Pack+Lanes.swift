@@ -8,6 +8,7 @@ extension Pack {
             graph?.nodes.contains { $0.entityPath == entity } ?? false
                 || graph?.edges.contains { $0.anchorPath == entity } ?? false
         case .vector: !classes(of: entity).isEmpty
+        case .live: live.followedEntities.contains(entity)
         }
     }
 
@@ -27,6 +28,7 @@ extension Pack {
         let own = graph.map { $0.nodes.map(\.entityPath) + $0.edges.map(\.anchorPath) } ?? []
         let classes = vectors?.classes.map(\.entityPath) ?? []
         return paths.union(own).union(classes)
+            .union(live.followedEntities)
             .filter { sources.contains($0) || projects($0, in: lane) }.sorted()
     }
 }

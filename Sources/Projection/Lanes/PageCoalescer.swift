@@ -31,9 +31,14 @@ package struct PageCoalescer: Sendable {
         for row in rows { add(row) }
     }
 
-    package mutating func add(_ row: OutboxRow) {
+    /// Counts a row that dirties nothing.
+    package mutating func pass(_ row: OutboxRow) {
         rowCount += 1
         last = (row.xid, row.position)
+    }
+
+    package mutating func add(_ row: OutboxRow) {
+        pass(row)
         changes[row.entity, default: Changes()].add(row)
         if let key = row.key { lastXID[row.entity, default: [:]][key] = row.xid }
     }

@@ -2,6 +2,7 @@ package import HTTPClient
 package import Neo4j
 package import Packs
 package import Postgres
+package import Redis
 package import Runtime
 package import Weaviate
 
@@ -9,14 +10,16 @@ package import Weaviate
 package struct RelayStores: Sendable {
     package var neo4j: Neo4jClient?
     package var weaviate: WeaviateClient?
+    package var redis: RedisClient?
     package var embedder: any Embedder
 
     package init(
-        neo4j: Neo4jClient? = nil, weaviate: WeaviateClient? = nil,
+        neo4j: Neo4jClient? = nil, weaviate: WeaviateClient? = nil, redis: RedisClient? = nil,
         embedder: any Embedder = HashingEmbedder()
     ) {
         self.neo4j = neo4j
         self.weaviate = weaviate
+        self.redis = redis
         self.embedder = embedder
     }
 }
@@ -83,6 +86,15 @@ package final class Relay: @unchecked Sendable {
                         configuration: configuration, probe: probe, progress: moved))
             } else {
                 absent.append((pack.name, .vector))
+            }
+            if let redis = stores.redis, !pack.live.followedEntities.isEmpty {
+                let store = LiveLaneStore(pack: pack, postgres: postgres, redis: redis)
+                made.append(
+                    LaneRunner(
+                        pack: pack, loop: loop, postgres: postgres, store: store, holder: holder,
+                        configuration: configuration.forLiveLane, probe: probe, progress: moved))
+            } else {
+                absent.append((pack.name, .live))
             }
         }
         lanes = made

@@ -98,7 +98,7 @@ package final class SyncReader: @unchecked Sendable {
     package func state(
         pack: Pack, lane: LaneName, entity: String, key: String, deadline: Deadline
     ) async throws(PostgresError) -> EntityState? {
-        guard pack.projects(entity, in: lane) else { return nil }
+        guard lane != .live, pack.projects(entity, in: lane) else { return nil }
         if lane == .graph && neo4j == nil { return EntityState(state: "applied") }
         let result = try await postgres.query(
             SyncReader.entityState,
@@ -121,6 +121,7 @@ package final class SyncReader: @unchecked Sendable {
             } else if state.state == "applied" {
                 state.state = "absent"
             }
+        case .live: break
         }
         return state
     }
@@ -193,15 +194,24 @@ package final class SyncReader: @unchecked Sendable {
         switch lane {
         case .graph: pack.graph != nil && neo4j != nil
         case .vector: !(pack.vectors?.classes.isEmpty ?? true)
+        case .live: !pack.live.followedEntities.isEmpty
+        }
+    }
+
+    /// Its name, and its breaker where this reader has one.
+    private func store(of lane: LaneName) -> (name: String, breaker: CircuitBreaker.State?) {
+        switch lane {
+        case .graph: ("neo4j", neo4j?.breakerState)
+        case .vector: (weaviate == nil ? "postgres" : "weaviate", weaviate?.breakerState)
+        case .live: ("redis", nil)
         }
     }
 
     private func line(
         _ pack: Pack, _ lane: LaneName, _ row: PostgresResult, _ here: Relay.LocalLane?
     ) -> LaneStatus {
-        let store = lane == .graph ? "neo4j" : weaviate == nil ? "postgres" : "weaviate"
-        let breaker =
-            here?.breaker ?? (lane == .graph ? neo4j?.breakerState : weaviate?.breakerState)
+        let (store, known) = store(of: lane)
+        let breaker = here?.breaker ?? known
         var status = LaneStatus(
             pack: pack.name, lane: lane, store: store, state: "stopped", leader: nil, pending: 0,
             lagSeconds: 0, parked: 0, breaker: breaker ?? .closed, applied: 0,

@@ -27,7 +27,10 @@ struct RequestTests {
         RouteCase("/v1//things", nil),
         RouteCase("/v1/p/things/7/connections", .connections(pack: "p", entity: "things", id: "7")),
         RouteCase("/v1/p/things/7/sync", .entitySync(pack: "p", entity: "things", id: "7")),
-        RouteCase("/v1/p/things/7/other", nil),
+        RouteCase(
+            "/v1/p/things/7/other",
+            .belongings(pack: "p", entity: "things", id: "7", name: "other")),
+        RouteCase("/v1/p/things/7/other/8", nil),
         RouteCase("/v1/p/batch", .batch(pack: "p")),
         RouteCase("/v1/p/search", .search(pack: "p")),
         RouteCase("/v1/sync/status", .syncStatus),

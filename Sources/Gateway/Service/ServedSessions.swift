@@ -1,0 +1,26 @@
+internal import Live
+internal import Packs
+
+/// The sessions of a pack and what is prepared for them.
+final class ServedSessions: Sendable {
+    let rule: SessionRule
+    /// The session's entity; the columns that the gateway writes are generated to callers.
+    let served: ServedEntity
+    let owner: ServedEntity
+    let sql: SessionSQL
+
+    /// - Returns: nil for a pack without sessions.
+    init?(_ pack: Pack) {
+        guard let rule = pack.live.sessions, var entity = pack.sessionEntity,
+            let owner = pack.ownerPath.flatMap(pack.entity), let sql = SessionSQL(pack)
+        else { return nil }
+        self.rule = rule
+        self.sql = sql
+        let own = [entity.keyColumn, rule.expiresColumn, rule.activeColumn, rule.addressColumn]
+        for index in entity.columns.indices where own.contains(entity.columns[index].name) {
+            entity.columns[index].isGenerated = true
+        }
+        served = ServedEntity(entity, pack: pack.name)
+        self.owner = ServedEntity(owner, pack: pack.name)
+    }
+}
