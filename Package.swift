@@ -54,7 +54,7 @@ let package = Package(
 
         // Domains as data.
         layer("Packs", ["JSON", "Postgres", "Runtime"]),
-        layer("Live", ["Packs", "Postgres", "Redis", "JSON", "Runtime"]),
+        layer("Live", ["CCrypto", "Packs", "Postgres", "Redis", "JSON", "Runtime"]),
         layer(
             "Projection",
             [
@@ -99,8 +99,8 @@ let package = Package(
         tests(
             "Projection",
             [
-                "ClientTestSupport", "Packs", "Postgres", "Neo4j", "Weaviate", "HTTPClient", "JSON",
-                "Runtime",
+                "ClientTestSupport", "Live", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate",
+                "HTTPClient", "JSON", "Runtime",
             ]),
     ],
     swiftLanguageModes: [.v6]

@@ -1,3 +1,4 @@
+package import Live
 package import Packs
 
 /// A pack with the statements of its entities. Made once, shared by all loops.
@@ -5,23 +6,48 @@ package final class ServedPack: Sendable {
     package let pack: Pack
     /// Nil where the pack has none.
     let sessions: ServedSessions?
+    private let configuration: ServedConfiguration?
     private let entities: [String: ServedEntity]
+    /// By entity and name.
+    private let states: [String: [String: ServedState]]
 
-    package init(_ pack: Pack) {
+    package init(_ pack: Pack, live limits: LiveLimits = .init()) {
         self.pack = pack
         let sessions = ServedSessions(pack)
         self.sessions = sessions
+        configuration = pack.live.configuration.map { ServedConfiguration(pack, $0) }
         // The routes of sessions stand in the place of those of their entity.
         let ordinary = pack.entities.filter { $0.path != sessions?.rule.entityPath }
         let served = ordinary.map { entity in
             (entity.path, ServedEntity(entity, pack: pack.name))
         }
-        entities = Dictionary(served) { first, _ in first }
+        let entities = Dictionary(served) { first, _ in first }
+        self.entities = entities
+        var states: [String: [String: ServedState]] = [:]
+        for rule in pack.live.states {
+            guard let entity = entities[rule.entityPath] else { continue }
+            states[rule.entityPath, default: [:]][rule.name] = ServedState(rule, entity, limits)
+        }
+        self.states = states
+    }
+
+    func state(_ name: String, of entity: String) throws(Problem) -> ServedState {
+        if let state = states[entity]?[name] { return state }
+        let served = try self.entity(entity)
+        let names = states[entity]?.keys.sorted().joined(separator: ", ") ?? "none"
+        throw Problem(
+            .unknownState, "\(served.entity.path) has no state of this name.",
+            hint: "There are: \(names).")
     }
 
     /// The sessions, if this is their path.
     func sessions(at path: String) -> ServedSessions? {
         sessions?.rule.entityPath == path ? sessions : nil
+    }
+
+    /// The configuration, if the pack has one and this is its path.
+    func configuration(at path: String) -> ServedConfiguration? {
+        path == ServedConfiguration.path ? configuration : nil
     }
 
     func entity(_ path: String) throws(Problem) -> ServedEntity {
