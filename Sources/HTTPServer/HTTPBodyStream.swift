@@ -61,6 +61,13 @@ package final class HTTPBodyStream: @unchecked Sendable {
         ended.endStream(isChunked: isChunked)
     }
 
+    /// Ends the connection at once; what the client has not taken is lost.
+    package func abort() {
+        guard let connection else { return }
+        connection.preconditionOnLoop()
+        connection.close()
+    }
+
     /// Calls `body` once on the loop when the stream has ended, by whichever side; at once if it
     /// already has. Replaces an earlier one.
     package func onClosed(_ body: @escaping @Sendable () -> Void) {

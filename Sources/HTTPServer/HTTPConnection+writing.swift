@@ -109,6 +109,7 @@ extension HTTPConnection {
         guard phase == .streaming else { return }
         bodyStream = nil
         server.streamCount -= 1
+        isStreamRest = true
         if isChunked { write("0\r\n\r\n") }
         responseEnded(keepAlive: isKeepAlive)
     }

@@ -29,6 +29,8 @@ final class HTTPConnection: @unchecked Sendable {
     var phase = Phase.receiving
     var isInputEnded = false
     var isKeepAlive = true
+    /// What is being written is the rest of a stream: its reader was slow already.
+    var isStreamRest = false
     var bodyStream: HTTPBodyStream?
     /// On the loop's clock, in milliseconds; what happens then depends on the phase.
     var deadline = UInt64.max
@@ -247,6 +249,7 @@ final class HTTPConnection: @unchecked Sendable {
 
     func nextRequest() {
         recycleHead()
+        isStreamRest = false
         if server.isDraining { return finish() }
         phase = .receiving
         if !backlog.isEmpty {
@@ -313,6 +316,7 @@ final class HTTPConnection: @unchecked Sendable {
         switch phase {
         case .receiving: if parser.phase == .idle { close() }
         case .streaming: bodyStream?.close()
+        case .writing where isStreamRest: close()
         case .running, .writing, .finishing, .lingering, .closed: break
         }
     }

@@ -33,24 +33,26 @@ final class LaneService: @unchecked Sendable {
         return await run(on: loop) {
             let postgres = self.plan.database.client(self.loop, exclusiveConnections: 8)
             let http = HTTPClient(loop: self.loop)
+            let redis = self.makeRedis()
             let stores = RelayStores(
                 neo4j: self.plan.neo4j.map { Neo4jClient(client: http, configuration: $0) },
                 weaviate: self.plan.weaviate.map {
                     WeaviateClient(client: http, configuration: $0)
                 },
-                redis: self.makeRedis(),
+                redis: redis,
                 embedder: makeEmbedder(self.plan.settings, http))
             do throws(LaneError) {
                 let relay = try Relay(
                     loop: self.loop, postgres: postgres, packs: self.packs, stores: stores,
-                    holder: LaneService.holder())
+                    holder: LaneService.holder(),
+                    live: LiveLaneLimits(channels: self.plan.channels))
                 self.relay = relay
                 relay.start()
             } catch {
                 complain("the lanes cannot start: \(error)")
                 return false
             }
-            self.keepSessions(postgres)
+            self.keepSessions(postgres, redis)
             if let budget = self.plan.settings.optionalDuration("FOURFOLD_LAG_BUDGET") {
                 self.watchLag(
                     budget,
@@ -65,19 +67,18 @@ final class LaneService: @unchecked Sendable {
         }
     }
 
+    private func keepSessions(_ postgres: PostgresClient, _ redis: RedisClient) {
+        let housekeeper = SessionHousekeeper(
+            loop: loop, postgres: postgres, redis: redis, packs: packs)
+        sessionHousekeeper = housekeeper
+        housekeeper.start()
+    }
+
     private func makeRedis() -> RedisClient {
         var configuration = plan.redis
         // What waits to be told is told soon after Redis is back.
         configuration.backoff.longest = .seconds(1)
         return RedisClient(loop: loop, configuration: configuration)
-    }
-
-    private func keepSessions(_ postgres: PostgresClient) {
-        let redis = RedisClient(loop: loop, configuration: plan.redis)
-        let housekeeper = SessionHousekeeper(
-            loop: loop, postgres: postgres, redis: redis, packs: packs)
-        sessionHousekeeper = housekeeper
-        housekeeper.start()
     }
 
     /// Exports the connections of every pack at a steady period; a failure waits for the next turn.

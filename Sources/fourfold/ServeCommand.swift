@@ -28,6 +28,8 @@ struct ServePlan: Sendable {
     /// Nil where requests are not limited.
     let rateLimits: RateLimits?
     let trustedProxies: TrustedProxies
+    /// Nil where pages of other origins may not call.
+    let cors: CORSPolicy?
 
     /// - Returns: nil after complaining.
     init?(_ settings: Settings) {
@@ -41,8 +43,9 @@ struct ServePlan: Sendable {
             settings, "FOURFOLD_RATE_LIMIT", absent: address?.isLocal == false ? "6000/60s" : "off")
         let ownerLimit = rateLimit(settings, "FOURFOLD_RATE_LIMIT_OWNER", absent: "off")
         let proxies = proxiesToTrust(settings)
+        let cors = corsPolicy(settings)
         guard let database, let redis, let address, let keys, let clientLimit, let ownerLimit,
-            let proxies
+            let proxies, let cors
         else { return nil }
         self.database = database
         self.redis = redis
@@ -50,6 +53,7 @@ struct ServePlan: Sendable {
         self.keys = keys
         rateLimits = RateLimits(client: clientLimit.limit, owner: ownerLimit.limit)
         trustedProxies = proxies
+        self.cors = cors
     }
 
     var loopCount: Int {
@@ -67,6 +71,8 @@ struct ServePlan: Sendable {
         configuration.bodyTimeout = settings.duration("FOURFOLD_BODY_TIMEOUT")
         configuration.idleTimeout = settings.duration("FOURFOLD_IDLE_TIMEOUT")
         configuration.drainTimeout = settings.duration("FOURFOLD_DRAIN_TIMEOUT")
+        // A reader that is dropped is told so behind what waits for it.
+        configuration.writeQueueByteCountMax = events.queueByteCountMax + 4_096
         return configuration
     }
 

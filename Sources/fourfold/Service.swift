@@ -31,7 +31,9 @@ final class Service: Sendable {
         if plan.settings.isOn("FOURFOLD_LANES") {
             guard await lanes.start() else { return .failed }
         }
-        let served = packs.map { ServedPack($0) }
+        let channels = ChannelService(plan: plan)
+        await channels.start()
+        let served = packs.map { ServedPack($0, channels: plan.channels) }
         let configuration = plan.gateway(tokenOrigin: origin)
         var workers: [ServiceWorker] = []
         for index in 0..<plan.loopCount {
@@ -40,7 +42,7 @@ final class Service: Sendable {
             workers.append(
                 ServiceWorker(
                     index: index, plan: plan, packs: served, configuration: configuration,
-                    relay: lanes.relay, overload: overload))
+                    channels: channels, relay: lanes.relay, overload: overload))
         }
         for worker in workers {
             guard await worker.start() else { return .failed }
@@ -56,6 +58,7 @@ final class Service: Sendable {
             for worker in workers { group.addTask { await worker.drain() } }
         }
         for worker in workers { worker.stop() }
+        await channels.stop()
         await lanes.stop()
         Log.info("stopped")
         return .done

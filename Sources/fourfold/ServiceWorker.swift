@@ -1,6 +1,7 @@
 internal import Gateway
 internal import HTTPClient
 internal import HTTPServer
+internal import Live
 internal import Neo4j
 internal import Postgres
 internal import Projection
@@ -15,19 +16,22 @@ final class ServiceWorker: @unchecked Sendable {
     private let plan: ServePlan
     private let packs: [ServedPack]
     private let configuration: GatewayConfiguration
+    private let channels: ChannelService
     private let relay: Relay?
     private let overload: LaneOverload
     private var thread: LoopThread?
     private var server: HTTPServer?
+    private var listeners: ChannelRegistry?
 
     init(
         index: Int, plan: ServePlan, packs: [ServedPack], configuration: GatewayConfiguration,
-        relay: Relay?, overload: LaneOverload
+        channels: ChannelService, relay: Relay?, overload: LaneOverload
     ) {
         self.index = index
         self.plan = plan
         self.packs = packs
         self.configuration = configuration
+        self.channels = channels
         self.relay = relay
         self.overload = overload
     }
@@ -36,11 +40,7 @@ final class ServiceWorker: @unchecked Sendable {
     func start() async -> Bool {
         thread = loop.startThread(name: "serve-\(index)")
         return await run(on: loop) {
-            let gateway = self.makeGateway()
-            let server = HTTPServer(
-                loop: self.loop, configuration: self.plan.server,
-                makeErrorResponse: Gateway.serverErrorResponse,
-                directHandler: gateway.respondDirectly, handler: gateway.respond)
+            let server = self.makeServer(self.makeGateway())
             self.server = server
             do {
                 _ = try server.listen(on: self.plan.address)
@@ -53,13 +53,41 @@ final class ServiceWorker: @unchecked Sendable {
     }
 
     func drain() async {
-        await run(on: loop) { await self.server?.drain() }
+        await run(on: loop) {
+            self.listeners?.drain()
+            await self.server?.drain()
+        }
     }
 
     /// Ends the thread. After ``drain()``.
     func stop() {
         loop.stop()
         thread?.join()
+    }
+
+    private func makeServer(_ gateway: Gateway) -> HTTPServer {
+        guard let cors = plan.cors else {
+            return HTTPServer(
+                loop: loop, configuration: plan.server,
+                makeErrorResponse: Gateway.serverErrorResponse,
+                directHandler: gateway.respondDirectly, handler: gateway.respond)
+        }
+        return HTTPServer(
+            loop: loop, configuration: plan.server, makeErrorResponse: Gateway.serverErrorResponse,
+            directHandler: { request, reply in
+                if request.method == .options { return false }
+                let origin = request.headers["origin"]
+                return gateway.respondDirectly(
+                    to: request, reply.decorated { cors.decorate(&$0, origin) })
+            },
+            handler: { request in
+                if let answer = cors.preflight(request) { return answer }
+                // The request is not kept: its head is used again once it is answered.
+                let origin = request.headers["origin"]
+                var response = await gateway.respond(to: request)
+                cors.decorate(&response, origin)
+                return response
+            })
     }
 
     private func makeGateway() -> Gateway {
@@ -82,9 +110,11 @@ final class ServiceWorker: @unchecked Sendable {
                         pack: pack, postgres: postgres, weaviate: weaviate, embedder: embedder)
                 })
         }
+        let redis = RedisClient(loop: loop, configuration: plan.redis)
+        let listeners = channels.registry(loop: loop, index: index, redis: redis)
+        self.listeners = listeners
         let stores = StoreReaders(
-            redis: RedisClient(loop: loop, configuration: plan.redis),
-            neo4j: neo4j, weaviate: weaviate,
+            redis: redis, channels: listeners, neo4j: neo4j, weaviate: weaviate,
             sync: SyncReader(
                 loop: loop, postgres: postgres, neo4j: neo4j, weaviate: weaviate,
                 progress: relay?.progress ?? LaneProgress()),

@@ -128,11 +128,48 @@ let settingsCatalog: [Setting] = [
         `X-Forwarded-For` tells the client's address. Absent: nobody's does.
         """),
 
+    // Channels.
+    Setting(
+        "FOURFOLD_CHANNEL_HISTORY", .integer(1...1_000_000, unit: "messages"), default: "1000",
+        "Messages kept for each channel, for listeners that resume."),
+    Setting(
+        "FOURFOLD_CHANNEL_RETENTION", .duration(.seconds(1)...(.seconds(30 * 86_400))),
+        default: "1h",
+        "How long the history of a channel stays after its last message."),
+    Setting(
+        "FOURFOLD_MESSAGE_MAX", .byteCount(256...(1 << 20)), default: "64KiB",
+        """
+        Greatest message of a channel; larger ones of other Redis clients are not delivered to \
+        streams.
+        """),
+    Setting(
+        "FOURFOLD_EVENTS_MAX", .integer(1...1_000_000, unit: "streams"), default: "50000",
+        "Streams of events of this process."),
+    Setting(
+        "FOURFOLD_EVENTS_CHANNELS_MAX", .integer(1...1_000, unit: "channels"), default: "100",
+        "Channels of one stream."),
+    Setting(
+        "FOURFOLD_EVENTS_HEARTBEAT", .duration(.milliseconds(100)...(.seconds(300))),
+        default: "15s",
+        "Time between two signs of life of a stream."),
+    Setting(
+        "FOURFOLD_EVENTS_RETRY", .duration(.milliseconds(1)...(.seconds(300))), default: "2s",
+        "What streams tell a client to wait before it connects again."),
+    Setting(
+        "FOURFOLD_EVENTS_QUEUE_MAX", .byteCount(4_096...(64 << 20)), default: "256KiB",
+        "Unsent bytes of one stream; a reader that falls further behind is dropped."),
+    Setting(
+        "FOURFOLD_CORS_ORIGINS", .text, default: nil,
+        """
+        Origins whose pages may call, separated by commas, e.g. `https://app.example.org`, or \
+        `*`. Absent: none.
+        """),
+
     // Projection.
     Setting("FOURFOLD_LANES", .flag, default: "on", "Whether this process may lead lanes."),
     Setting(
         "FOURFOLD_LAG_BUDGET", .duration(.seconds(1)...(.seconds(86_400))), default: nil,
-        "Writes answer 503 while a lane lags by more. Absent: never."),
+        "Writes answer 503 while the graph or vector lane lags by more. Absent: never."),
     Setting(
         "FOURFOLD_EXPORT_EVERY", .duration(.seconds(1)...(.seconds(30 * 86_400))), default: nil,
         "`serve` exports connections at this interval. Absent: only the command does."),

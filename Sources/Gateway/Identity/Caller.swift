@@ -10,10 +10,17 @@ struct Caller: Sendable, Equatable {
     /// Longest owner id that is taken from the header, in bytes.
     private static let ownerByteCountMax = 200
 
+    /// - Parameter query: May hold `access_token` and `user` where the headers do not; nil where
+    ///   the route takes none.
     /// - Throws: 401 without valid credentials, 400 for a malformed header.
-    init(_ headers: HTTPRequestHeaders, keys: ServiceKeys) throws(Problem) {
+    init(
+        _ headers: HTTPRequestHeaders, query: HTTPQuery? = nil, keys: ServiceKeys
+    ) throws(Problem) {
         if !keys.isEmpty {
-            guard let name = Caller.service(headers["authorization"], keys) else {
+            let authorization =
+                headers["authorization"] ?? query?.first { $0.name == "access_token" }
+                .map { "Bearer \($0.value)" }
+            guard let name = Caller.service(authorization, keys) else {
                 throw Problem(
                     .unauthenticated, "The request carries no valid service key.",
                     hint: "Send `Authorization: Bearer <key>`.",
@@ -21,7 +28,8 @@ struct Caller: Sendable, Equatable {
             }
             service = name
         }
-        guard let owner = headers["fourfold-user"] else { return }
+        let owner = headers["fourfold-user"] ?? query?.first { $0.name == "user" }?.value
+        guard let owner else { return }
         guard !owner.isEmpty, owner.utf8.count <= Caller.ownerByteCountMax else {
             throw Problem(
                 .invalidHeader, "Fourfold-User must be an owner's id.",

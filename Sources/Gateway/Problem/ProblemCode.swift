@@ -31,6 +31,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case unknownRoute = "unknown_route"
     case unknownPack = "unknown_pack"
     case unknownEntity = "unknown_entity"
+    case unknownChannel = "unknown_channel"
     case notFound = "not_found"
     case methodNotAllowed = "method_not_allowed"
     case appendOnly = "append_only"
@@ -82,7 +83,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
             400
         case .unauthenticated: 401
         case .forbidden: 403
-        case .unknownRoute, .unknownPack, .unknownEntity, .notFound: 404
+        case .unknownRoute, .unknownPack, .unknownEntity, .unknownChannel, .notFound: 404
         case .methodNotAllowed, .appendOnly, .readOnlyEntity: 405
         case .notAcceptable, .notSingular: 406
         case .requestTimedOut: 408
@@ -142,6 +143,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
         case .unknownRoute: "There is no such route"
         case .unknownPack: "There is no such pack"
         case .unknownEntity: "There is no such entity"
+        case .unknownChannel: "There is no such channel"
         case .notFound: "There is no such row"
         case .methodNotAllowed: "The method is not allowed here"
         case .appendOnly: "Rows of this entity never change"

@@ -10,9 +10,14 @@ final class RequestContext: Sendable {
     let deadline: Deadline
     let depthMax: Int
 
-    init(_ request: HTTPRequest, _ configuration: GatewayConfiguration) throws(Problem) {
+    init(
+        _ request: HTTPRequest, _ configuration: GatewayConfiguration,
+        takesQueryCredentials: Bool = false
+    ) throws(Problem) {
         self.request = request
-        caller = try Caller(request.headers, keys: configuration.serviceKeys)
+        caller = try Caller(
+            request.headers, query: takesQueryCredentials ? request.query : nil,
+            keys: configuration.serviceKeys)
         preferences = Preferences(request.headers["prefer"])
         deadline = try RequestContext.deadline(
             request.headers["request-timeout"], atMost: configuration.requestTimeout)

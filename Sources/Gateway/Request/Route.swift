@@ -9,11 +9,19 @@ enum Route: Equatable {
     /// Rows of another entity that belong to this one.
     case belongings(pack: String, entity: String, id: String, name: String)
     case batch(pack: String)
+    case events(pack: String)
+    case channel(pack: String, name: String)
     case search(pack: String)
     case syncStatus
     case parkedList
     case parkedItem(id: String)
     case parkedRetry(id: String)
+
+    /// Whether credentials may stand in the query: browsers cannot set headers for these.
+    var takesQueryCredentials: Bool {
+        if case .events = self { return true }
+        return false
+    }
 
     /// - Parameter segments: The decoded segments of the path.
     /// - Returns: nil where nothing is served.
@@ -53,7 +61,9 @@ enum Route: Equatable {
         switch (path.count, path[path.count - 1]) {
         case (3, "batch"): self = .batch(pack: pack)
         case (3, "search"): self = .search(pack: pack)
+        case (3, "events"): self = .events(pack: pack)
         case (3, _): self = .collection(pack: pack, entity: path[2])
+        case (4, let name) where path[2] == "channels": self = .channel(pack: pack, name: name)
         case (4, _): self = .item(pack: pack, entity: path[2], id: path[3])
         case (5, "connections"):
             self = .connections(pack: pack, entity: path[2], id: path[3])

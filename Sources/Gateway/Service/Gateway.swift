@@ -94,7 +94,8 @@ package final class Gateway: @unchecked Sendable {
         case .ready: return try await readiness(request)
         default: break
         }
-        let context = try RequestContext(request, configuration)
+        let context = try RequestContext(
+            request, configuration, takesQueryCredentials: route.takesQueryCredentials)
         switch route {
         case .live, .ready: return HTTPResponse(status: 404)
         case .item(let pack, let entity, let id):
@@ -122,6 +123,9 @@ package final class Gateway: @unchecked Sendable {
             return try await ownedSessions(context, sessions, owner: id)
         case .batch(let pack): return try await batch(context, try served(pack))
         case .search(let pack): return try await search(context, try served(pack))
+        case .events(let pack): return try await events(context, try served(pack))
+        case .channel(let pack, let name):
+            return try await channel(context, try served(pack), name: name)
         case .connections(let pack, let entity, let id):
             let pack = try served(pack)
             return try await connections(context, pack, try pack.entity(entity), id: id)

@@ -1,3 +1,4 @@
+package import Live
 package import Packs
 
 /// A pack with the statements of its entities. Made once, shared by all loops.
@@ -8,11 +9,12 @@ package final class ServedPack: Sendable {
     private let configuration: ServedConfiguration?
     private let entities: [String: ServedEntity]
 
-    package init(_ pack: Pack) {
+    /// - Parameter limits: Of the histories of channels.
+    package init(_ pack: Pack, channels limits: ChannelLimits = .init()) {
         self.pack = pack
         let sessions = ServedSessions(pack)
         self.sessions = sessions
-        configuration = pack.live.configuration.map { ServedConfiguration(pack, $0) }
+        configuration = pack.live.configuration.map { ServedConfiguration(pack, $0, limits) }
         // The routes of sessions stand in the place of those of their entity.
         let ordinary = pack.entities.filter { $0.path != sessions?.rule.entityPath }
         let served = ordinary.map { entity in

@@ -1,3 +1,4 @@
+package import Live
 package import Neo4j
 internal import Postgres
 package import Projection
@@ -8,6 +9,8 @@ package import Weaviate
 /// The stores beside PostgreSQL as one loop reaches them, and the relay that keeps them in step.
 package final class StoreReaders: @unchecked Sendable {
     let redis: RedisClient
+    /// Who listens on this loop.
+    let channels: ChannelRegistry
     let neo4j: Neo4jClient?
     let weaviate: WeaviateClient?
     let sync: SyncReader
@@ -17,10 +20,11 @@ package final class StoreReaders: @unchecked Sendable {
     private let packs: [String: PackReaders]
 
     package init(
-        redis: RedisClient, neo4j: Neo4jClient?, weaviate: WeaviateClient?, sync: SyncReader,
+        redis: RedisClient, channels: ChannelRegistry, neo4j: Neo4jClient?, weaviate: WeaviateClient?, sync: SyncReader,
         relay: Relay?, overload: LaneOverload, packs: [String: PackReaders]
     ) {
         self.redis = redis
+        self.channels = channels
         self.neo4j = neo4j
         self.weaviate = weaviate
         self.sync = sync

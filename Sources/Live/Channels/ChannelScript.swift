@@ -13,6 +13,10 @@ package enum ChannelScript {
     package static let lastKey = "fourfold:channels:last"
     /// The first id since Redis had nothing: what was sent before is not in any history.
     package static let sinceKey = "fourfold:channels:since"
+    /// Which run of the Redis server the histories were last seen on.
+    static let runKey = "fourfold:channels:run"
+    /// Ids without a message: who gets one has got everything before it.
+    static let positionChannel = "fourfold:channels:position"
 
     /// - Parameter limits: Of every history.
     /// - Returns: Lua that defines `announce`, which answers the id as text and the count of

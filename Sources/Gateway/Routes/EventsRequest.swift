@@ -1,0 +1,80 @@
+internal import HTTPServer
+internal import Live
+internal import Packs
+
+/// What a client wants to listen to, and from where on.
+struct EventsRequest: Equatable {
+    /// Without repeats, in the client's order.
+    var channels: [String] = []
+    /// The last id that it has got; nil begins now.
+    var lastID: UInt64?
+
+    private static let parameters: Set<String> = [
+        "channels", "last_event_id", "access_token", "user", "token",
+    ]
+
+    /// - Throws: 400 for what cannot be meant, 404 for a channel that is not there for this caller.
+    init(
+        _ request: HTTPRequest, _ rules: LiveRules, owner: String?, channelCountMax: Int
+    ) throws(Problem) {
+        var lastID: String?
+        var seen: Set<String> = []
+        for (name, value) in request.query {
+            switch name {
+            case "channels":
+                for channel in value.split(separator: ",") where seen.insert(String(channel)).inserted {
+                    channels.append(String(channel))
+                }
+            case "last_event_id": lastID = value
+            default: try EventsRequest.requireKnown(name)
+            }
+        }
+        // A browser repeats the URL that it has, with the id of now in the header.
+        if let header = request.headers["last-event-id"], !header.isEmpty { lastID = header }
+        guard !channels.isEmpty else {
+            throw EventsRequest.problem("channels", "The request names no channel.", "is required")
+        }
+        guard channels.count <= channelCountMax else {
+            throw EventsRequest.problem(
+                "channels", "A stream has at most \(channelCountMax) channels.", "too many")
+        }
+        for channel in channels { _ = try rules.channel(channel, for: owner) }
+        if let lastID, !lastID.isEmpty {
+            guard let id = ChannelRegistry.position(lastID) else { throw EventsRequest.wrongID }
+            self.lastID = id
+        }
+    }
+
+    /// The id was never one of ours.
+    static let wrongID = problem(
+        "Last-Event-ID", "Last-Event-ID is no id that a stream gave.", "was never given")
+
+    private static func requireKnown(_ name: String) throws(Problem) {
+        if parameters.contains(name) { return }
+        throw problem(
+            String(name.prefix(60)), "The stream of events has no such parameter.", "is not known")
+    }
+
+    private static func problem(_ field: String, _ detail: String, _ message: String) -> Problem {
+        Problem(
+            field == "Last-Event-ID" ? .invalidHeader : .invalidParameter, detail,
+            hint: "Write /events?channels=first,second.", errors: [FieldError(field, message)])
+    }
+}
+
+extension LiveRules {
+    /// The rule of a channel that is there for this owner; nil stands for a service that acts for
+    /// nobody.
+    ///
+    /// - Throws: 404, also where it is another's: nothing is disclosed.
+    func channel(_ name: String, for owner: String?) throws(Problem) -> ChannelRule {
+        if let (rule, values) = channel(name) {
+            guard let owner else { return rule }
+            let place = rule.pattern.places.firstIndex(of: ownerPlace)
+            if let place, values[place] == owner { return rule }
+        }
+        throw Problem(
+            .unknownChannel, "The pack has no such channel, or it is not the caller's.",
+            hint: "There are: \(channels.map(\.pattern.text).joined(separator: ", ")).")
+    }
+}
