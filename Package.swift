@@ -54,7 +54,7 @@ let package = Package(
 
         // Domains as data.
         layer("Packs", ["JSON", "Postgres", "Runtime"]),
-        layer("Live", ["Packs", "Postgres", "Redis", "JSON", "Runtime"]),
+        layer("Live", ["CCrypto", "Packs", "Postgres", "Redis", "JSON", "Runtime"]),
         layer(
             "Projection",
             [

@@ -192,18 +192,20 @@ final class HTTPConnection: @unchecked Sendable {
         phase = .running
         deadline = isInputEnded ? after(server.configuration.halfCloseGrace) : .max
         server.requestCount += 1
-        if body.isEmpty, let directHandler = server.directHandler, answersDirectly(directHandler) {
-            return
-        }
+        if let directHandler = server.directHandler, answersDirectly(directHandler) { return }
         task = server.loop.spawn { [self] in
-            answer(await server.handler(makeRequest()))
+            let request = makeRequest()
+            body = []
+            answer(await server.handler(request))
         }
     }
 
     private func answersDirectly(_ handler: HTTPServer.DirectHandler) -> Bool {
         isStarting = true
         defer { isStarting = false }
-        return handler(makeRequest(), HTTPReply(connection: self))
+        guard handler(makeRequest(), HTTPReply(connection: self)) else { return false }
+        body = []
+        return true
     }
 
     /// Not from within the start of the request: a client that sends many requests ahead would
@@ -228,9 +230,7 @@ final class HTTPConnection: @unchecked Sendable {
     /// The request lives only as long as the call of the handler, so that its head can be reused.
     private func makeRequest() -> HTTPRequest {
         guard let head else { preconditionFailure("a request runs without its head") }
-        let request = HTTPRequest(head: head, body: body, connection: self)
-        body = []
-        return request
+        return HTTPRequest(head: head, body: body, connection: self)
     }
 
     /// The answer is with the kernel, or with libuv, whole.
@@ -316,7 +316,7 @@ final class HTTPConnection: @unchecked Sendable {
         switch phase {
         case .receiving: if parser.phase == .idle { close() }
         case .streaming: bodyStream?.close()
-        case .writing where isStreamRest: close()
+        case .writing where isStreamRest, .finishing where isStreamRest: close()
         case .running, .writing, .finishing, .lingering, .closed: break
         }
     }

@@ -13,9 +13,9 @@ package import Runtime
 /// process ignores SIGPIPE from then on.
 package final class HTTPServer: @unchecked Sendable {
     package typealias Handler = @Sendable (HTTPRequest) async -> HTTPResponse
-    /// Takes a request without a body and answers it through the reply, or returns false at once to
-    /// leave it to the ``Handler``. For the most frequent short requests: a task for each costs a
-    /// third of the instructions of a request.
+    /// Takes a request and answers it through the reply, or returns false at once to leave it to
+    /// the ``Handler``. For the most frequent short requests: a task for each costs a third of the
+    /// instructions of a request.
     package typealias DirectHandler = (HTTPRequest, HTTPReply) -> Bool
     package typealias ErrorResponse = @Sendable (HTTPServerError) -> HTTPResponse
 

@@ -6,7 +6,7 @@ package struct JSONValue: @unchecked Sendable {
     package enum Kind: Sendable { case null, bool, number, string, array, object }
 
     private let document: JSONDocument
-    private let value: UnsafeMutablePointer<yyjson_val>?
+    let value: UnsafeMutablePointer<yyjson_val>?
 
     init(_ document: JSONDocument, _ value: UnsafeMutablePointer<yyjson_val>?) {
         self.document = document
@@ -67,7 +67,11 @@ package struct JSONValue: @unchecked Sendable {
     package subscript(_ key: String) -> JSONValue? {
         guard yyjson_is_obj(value) else { return nil }
         var found: JSONValue?
-        for member in members where member.key == key { found = member.value }
+        var name = key
+        name.withUTF8 { name in
+            let name = UnsafeRawBufferPointer(name)
+            for member in rawMembers where member.key.isText(name) { found = member.value }
+        }
         return found
     }
 
@@ -99,6 +103,14 @@ package struct JSONValue: @unchecked Sendable {
         return Array(UnsafeRawBufferPointer(start: text, count: length))
     }
 
+    /// Appends the value as compact JSON.
+    package func serialize(into bytes: inout [UInt8]) {
+        var length = 0
+        guard let text = yyjson_val_write(value, YYJSON_WRITE_NOFLAG, &length) else { return }
+        defer { free(text) }
+        bytes.append(contentsOf: UnsafeRawBufferPointer(start: text, count: length))
+    }
+
     package struct Elements: Sequence, IteratorProtocol {
         private let document: JSONDocument
         private var iterator = yyjson_arr_iter()
@@ -111,6 +123,35 @@ package struct JSONValue: @unchecked Sendable {
         package mutating func next() -> JSONValue? {
             guard let element = yyjson_arr_iter_next(&iterator) else { return nil }
             return JSONValue(document, element)
+        }
+    }
+
+    /// Whether it is the string of these bytes.
+    func isText(_ other: UnsafeRawBufferPointer) -> Bool {
+        guard yyjson_is_str(value), let text = yyjson_get_str(value),
+            yyjson_get_len(value) == other.count
+        else { return false }
+        guard let start = other.baseAddress else { return true }
+        return memcmp(text, start, other.count) == 0
+    }
+
+    /// ``members`` without making strings of the keys.
+    var rawMembers: RawMembers { RawMembers(document, value) }
+
+    struct RawMembers: Sequence, IteratorProtocol {
+        private let document: JSONDocument
+        private var iterator = yyjson_obj_iter()
+
+        init(_ document: JSONDocument, _ value: UnsafeMutablePointer<yyjson_val>?) {
+            self.document = document
+            yyjson_obj_iter_init(value, &iterator)
+        }
+
+        mutating func next() -> (key: JSONValue, value: JSONValue)? {
+            guard let key = yyjson_obj_iter_next(&iterator) else { return nil }
+            return (
+                JSONValue(document, key), JSONValue(document, yyjson_obj_iter_get_val(key))
+            )
         }
     }
 

@@ -111,7 +111,7 @@ final class LaneService: @unchecked Sendable {
     func stop() async {
         guard let thread else { return }
         await run(on: loop) {
-            await self.sessionHousekeeper?.stop()
+            self.sessionHousekeeper?.stop()
             await self.relay?.stop()
         }
         loop.stop()

@@ -76,6 +76,14 @@ struct ServePlan: Sendable {
         return configuration
     }
 
+    var live: LiveLimits {
+        var limits = LiveLimits()
+        limits.channels = channels
+        limits.states.valueByteCountMax = settings.integer("FOURFOLD_STATE_MAX")
+        limits.states.historyBacklogCountMax = settings.integer("FOURFOLD_HISTORY_BACKLOG_MAX")
+        return limits
+    }
+
     func gateway(tokenOrigin: UInt32) -> GatewayConfiguration {
         var configuration = GatewayConfiguration(serviceKeys: keys, tokenOrigin: tokenOrigin)
         configuration.requestTimeout = settings.duration("FOURFOLD_REQUEST_TIMEOUT")

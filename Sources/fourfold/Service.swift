@@ -33,7 +33,7 @@ final class Service: Sendable {
         }
         let channels = ChannelService(plan: plan)
         await channels.start()
-        let served = packs.map { ServedPack($0, channels: plan.channels) }
+        let served = packs.map { ServedPack($0, live: plan.live) }
         let configuration = plan.gateway(tokenOrigin: origin)
         var workers: [ServiceWorker] = []
         for index in 0..<plan.loopCount {

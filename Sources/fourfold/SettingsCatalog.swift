@@ -165,6 +165,15 @@ let settingsCatalog: [Setting] = [
         `*`. Absent: none.
         """),
 
+    // Live state.
+    Setting(
+        "FOURFOLD_STATE_MAX", .byteCount(64...(1 << 20)), default: "64KiB",
+        "Greatest body of a write to a state, and greatest value that is shown."),
+    Setting(
+        "FOURFOLD_HISTORY_BACKLOG_MAX", .integer(1...10_000_000, unit: "writes"),
+        default: "100000",
+        "Writes of one state that may wait for their history; then 503 `history_full`."),
+
     // Projection.
     Setting("FOURFOLD_LANES", .flag, default: "on", "Whether this process may lead lanes."),
     Setting(

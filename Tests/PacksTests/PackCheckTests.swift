@@ -57,6 +57,21 @@ struct PackCheckTests {
                 "routes: it must be true or false", "name: it differs from the folder",
             ]),
         Case(
+            "states with mistakes", manifestFile,
+            #"{"name":"shop","owner":{"entity":"owners","column":"owner_id"},"entities":{},"#
+                + #""states":{"a":{"of":"owners","kind":"object","key":"o:{id}:a","ttl":"1h","#
+                + #""schema":{"properties":{"x":{"pattern":"y"}}},"channel":"o:{id}:a","#
+                + #""message":{"p":"$previous","q":"$bodyy"},"#
+                + #""history":{"entity":"things","time":"t"}},"#
+                + #""b":{"of":"things","kind":"object","key":"t:{id}","message":"$previous","#
+                + #""history":{"entity":"things","time":"t"}}}}"#,
+            [
+                "states.a.schema.properties.x.pattern: this keyword", "$bodyy stands for nothing",
+                "states.a.ttl: what has a history", "states.b.message: there is no channel",
+                "states.b.message: $previous is for words",
+                "states.b.history: only states of the owner",
+            ]),
+        Case(
             "an edge set without types", manifestFile,
             #"{"name": "shop", "entities": {}, "graph": {"keyLabel": "N", "#
                 + #""edges": {"e": {"anchor": "a", "view": "v"}}}}"#,

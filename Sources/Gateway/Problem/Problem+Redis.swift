@@ -35,7 +35,9 @@ extension Problem {
         case "NOAUTH", "NOPERM", "WRONGPASS":
             ofRedis("Redis does not allow the gateway what it needs (\(code)).")
         case "WRONGTYPE":
-            Problem(.internalError)
+            Problem(
+                .stateUnreadable, "Redis holds a value of another type under the key.",
+                hint: "PUT or DELETE it.")
         default: Problem(.internalError)
         }
     }

@@ -53,29 +53,17 @@ package final class Gateway: @unchecked Sendable {
         }
     }
 
-    /// Takes a read of one row, which needs no task; see ``HTTPServer/DirectHandler``.
+    /// Takes what needs no task; see ``HTTPServer/DirectHandler``.
     package func respondDirectly(to request: HTTPRequest, _ reply: HTTPReply) -> Bool {
-        guard request.method.isRead,
-            case .item(let pack, let entity, let id) = Route(request.pathSegments),
-            let context = try? RequestContext(request, configuration),
-            let served = try? served(pack).entity(entity),
-            let read = try? ItemRead(context, served, id: id)
-        else { return false }
+        guard let direct = DirectRequest(request, self) else { return false }
         guard let limiter else {
-            postgres.query(
-                read.query.statement, read.query.parameters, deadline: context.deadline
-            ) { answer in
-                reply.send(read.response(answer))
-            }
+            direct.perform(self) { reply.send($0) }
             return true
         }
-        let deadline = context.deadline
-        limiter.check(charges(request)) { [postgres] verdict in
-            if verdict.isRefused { return reply.send(verdict.refusal(instance: read.location)) }
-            postgres.query(
-                read.query.statement, read.query.parameters, deadline: deadline
-            ) { answer in
-                var response = read.response(answer)
+        limiter.check(charges(request)) { [self] verdict in
+            if verdict.isRefused { return reply.send(verdict.refusal(instance: direct.location)) }
+            direct.perform(self) { answer in
+                var response = answer
                 response.headers.append(verdict)
                 reply.send(response)
             }
@@ -129,6 +117,8 @@ package final class Gateway: @unchecked Sendable {
         case .connections(let pack, let entity, let id):
             let pack = try served(pack)
             return try await connections(context, pack, try pack.entity(entity), id: id)
+        case .state(let pack, let entity, let id, let name):
+            return try await state(context, try served(pack).state(name, of: entity), id: id)
         case .entitySync(let pack, let entity, let id):
             let pack = try served(pack)
             return try await entitySync(context, pack, try pack.entity(entity), id: id)
@@ -139,7 +129,7 @@ package final class Gateway: @unchecked Sendable {
         }
     }
 
-    private func served(_ name: String) throws(Problem) -> ServedPack {
+    func served(_ name: String) throws(Problem) -> ServedPack {
         if let pack = packs[name] { return pack }
         throw Problem(
             .unknownPack, "No pack of this name is served.",

@@ -8,19 +8,36 @@ package final class ServedPack: Sendable {
     let sessions: ServedSessions?
     private let configuration: ServedConfiguration?
     private let entities: [String: ServedEntity]
+    /// By entity and name.
+    private let states: [String: [String: ServedState]]
 
-    /// - Parameter limits: Of the histories of channels.
-    package init(_ pack: Pack, channels limits: ChannelLimits = .init()) {
+    package init(_ pack: Pack, live limits: LiveLimits = .init()) {
         self.pack = pack
         let sessions = ServedSessions(pack)
         self.sessions = sessions
-        configuration = pack.live.configuration.map { ServedConfiguration(pack, $0, limits) }
+        configuration = pack.live.configuration.map { ServedConfiguration(pack, $0, limits.channels) }
         // The routes of sessions stand in the place of those of their entity.
         let ordinary = pack.entities.filter { $0.path != sessions?.rule.entityPath }
         let served = ordinary.map { entity in
             (entity.path, ServedEntity(entity, pack: pack.name))
         }
-        entities = Dictionary(served) { first, _ in first }
+        let entities = Dictionary(served) { first, _ in first }
+        self.entities = entities
+        var states: [String: [String: ServedState]] = [:]
+        for rule in pack.live.states {
+            guard let entity = entities[rule.entityPath] else { continue }
+            states[rule.entityPath, default: [:]][rule.name] = ServedState(rule, entity, limits)
+        }
+        self.states = states
+    }
+
+    func state(_ name: String, of entity: String) throws(Problem) -> ServedState {
+        if let state = states[entity]?[name] { return state }
+        let served = try self.entity(entity)
+        let names = states[entity]?.keys.sorted().joined(separator: ", ") ?? "none"
+        throw Problem(
+            .unknownState, "\(served.entity.path) has no state of this name.",
+            hint: "There are: \(names).")
     }
 
     /// The sessions, if this is their path.

@@ -12,7 +12,12 @@ extension PackManifest {
             rules.ownerPlace = place
         }
         rules.states = reader.object(root["states"], "states").compactMap { name, value in
-            state(name, value, &reader)
+            let rule = state(name, value, &reader)
+            if let rule {
+                let owner = root["owner"]?["entity"]?.string
+                checkState(rule, value, ownerPath: owner, "states.\(name)", &reader)
+            }
+            return rule
         }
         rules.channels = reader.object(root["channels"], "channels").compactMap { name, value in
             channel(name, value, ownerPlace: rules.ownerPlace, &reader)
@@ -90,6 +95,7 @@ extension PackManifest {
     ) -> ChannelRule? {
         let place = "channels.\(name)"
         _ = reader.object(value, place, keys: ["schema", "publish", "changes"])
+        checkSchema(value["schema"], "\(place).schema", &reader)
         guard let pattern = KeyPattern(name) else {
             reader.complain(place, "it is no pattern", "Write for example a:{id}:b.")
             return nil

@@ -107,7 +107,7 @@ package final class LiveLaneStore: LaneStore, @unchecked Sendable {
         identity = database.identity
         if !isNew, let found, found.identity == identity,
             // A copy from after the last transaction is of a database that was restored since.
-            let done = SnapshotOrder(found.cursor.lane.done), done.end <= database.nextTransaction
+            let end = found.cursor.end, end <= database.nextTransaction
         {
             switch found.cursor.compared(to: cursor) {
             case .ahead:
