@@ -44,7 +44,8 @@ final class LaneService: @unchecked Sendable {
             do throws(LaneError) {
                 let relay = try Relay(
                     loop: self.loop, postgres: postgres, packs: self.packs, stores: stores,
-                    holder: LaneService.holder())
+                    holder: LaneService.holder(),
+                    live: LiveLaneLimits(channels: self.plan.channels))
                 self.relay = relay
                 relay.start()
             } catch {
