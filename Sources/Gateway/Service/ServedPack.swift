@@ -15,7 +15,7 @@ package final class ServedPack: Sendable {
         self.pack = pack
         let sessions = ServedSessions(pack)
         self.sessions = sessions
-        configuration = pack.live.configuration.map { ServedConfiguration(pack, $0) }
+        configuration = pack.live.configuration.map { ServedConfiguration(pack, $0, limits.channels) }
         // The routes of sessions stand in the place of those of their entity.
         let ordinary = pack.entities.filter { $0.path != sessions?.rule.entityPath }
         let served = ordinary.map { entity in
@@ -26,7 +26,8 @@ package final class ServedPack: Sendable {
         var states: [String: [String: ServedState]] = [:]
         for rule in pack.live.states {
             guard let entity = entities[rule.entityPath] else { continue }
-            states[rule.entityPath, default: [:]][rule.name] = ServedState(rule, entity, limits)
+            states[rule.entityPath, default: [:]][rule.name] = ServedState(
+                rule, entity, pack, limits)
         }
         self.states = states
     }
