@@ -41,10 +41,12 @@ final class LaneService: @unchecked Sendable {
                 },
                 redis: redis,
                 embedder: makeEmbedder(self.plan.settings, http))
+            var live = LiveLaneLimits()
+            live.channels = self.plan.channels
             do throws(LaneError) {
                 let relay = try Relay(
                     loop: self.loop, postgres: postgres, packs: self.packs, stores: stores,
-                    holder: LaneService.holder())
+                    holder: LaneService.holder(), live: live)
                 self.relay = relay
                 relay.start()
             } catch {

@@ -12,9 +12,9 @@ final class ServedConfiguration: Sendable {
     let write: RedisScript
     let values: Statement
 
-    init(_ pack: Pack, _ rule: ConfigurationRule) {
+    init(_ pack: Pack, _ rule: ConfigurationRule, _ limits: ChannelLimits) {
         copies = ConfigurationCopies(pack: pack.name, rule: rule)
-        write = ConfigurationCopies.writeScript(ChannelLimits())
+        write = ConfigurationCopies.writeScript(limits)
         values = ConfigurationSQL.values(pack.name, rule)
     }
 }
