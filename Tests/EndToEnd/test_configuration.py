@@ -135,6 +135,16 @@ class TestRedisIsMortal:
         finally:
             stores.start("redis")
 
+    def test_postgres_down(self, served, stores):
+        before = served.http.get(PATH).json()
+        stores.kill("postgres")
+        try:
+            answer = served.http.get(PATH)
+            assert answer.status_code == 200 and answer.json() == before
+            assert "fourfold-degraded" not in answer.headers
+        finally:
+            stores.start("postgres")
+
     def test_a_change_meanwhile_is_copied_when_it_is_back(
             self, served, stores, psql, redis_client, wait_until):
         stores.kill("redis")

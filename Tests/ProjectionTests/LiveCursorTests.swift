@@ -30,7 +30,8 @@ struct LiveCursorTests {
             testDescription: "one that ran has ended: a later snapshot",
             redis: LiveCursor(at("5:9:6")), postgres: at("5:9:6,7"), order: .ahead),
         Case(
-            testDescription: "the first page of a goal", redis: LiveCursor(at("5:5:", "9:9:", "6", 1)),
+            testDescription: "the first page of a goal",
+            redis: LiveCursor(at("5:5:", "9:9:", "6", 1)),
             postgres: at("5:5:"), order: .ahead),
         Case(
             testDescription: "a part of the first page",

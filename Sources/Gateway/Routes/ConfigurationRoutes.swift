@@ -8,7 +8,7 @@ internal import Runtime
 /// Configuration: Redis has the copy that is read, PostgreSQL the truth.
 extension Gateway {
     /// How long a copy is waited for before PostgreSQL is asked.
-    private static let redisTimeout = Duration.milliseconds(500)
+    private static let redisTimeout = Duration.milliseconds(250)
 
     /// `GET /v1/{pack}/configuration`
     func configurationList(

@@ -31,7 +31,8 @@ package final class ServedPack: Sendable {
         var states: [String: [String: ServedState]] = [:]
         for rule in pack.live.states {
             guard let entity = entities[rule.entityPath] else { continue }
-            states[rule.entityPath, default: [:]][rule.name] = ServedState(rule, entity, limits)
+            states[rule.entityPath, default: [:]][rule.name] = ServedState(
+                rule, entity, pack, limits)
         }
         self.states = states
         var schemas: [String: JSONSchema] = [:]

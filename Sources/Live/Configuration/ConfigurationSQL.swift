@@ -7,7 +7,7 @@ package enum ConfigurationSQL {
     package static func values(_ pack: String, _ rule: ConfigurationRule) -> Statement {
         let view = "\(quoteSQLIdentifier(pack)).\(quoteSQLIdentifier(rule.view))"
         return Statement(
-            "live_configuration",
+            "configuration_values",
             """
             SELECT v.name, v.value::text FROM \(view) AS v
             WHERE v.name IS NOT NULL AND v.value IS NOT NULL ORDER BY v.name
@@ -16,7 +16,7 @@ package enum ConfigurationSQL {
 
     /// Drawn before the values are read for ``ConfigurationCopies``.
     package static let drawRevision = Statement(
-        "live_configuration_revision", "SELECT nextval('fourfold.revision_seq')")
+        "configuration_revision", "SELECT nextval('fourfold.revision_seq')")
 
     package static func values(_ result: PostgresResult) -> [ConfigurationValue] {
         (0..<result.rowCount).compactMap { row in

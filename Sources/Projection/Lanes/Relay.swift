@@ -56,8 +56,7 @@ package final class Relay: @unchecked Sendable {
     package init(
         loop: EventLoop, postgres: PostgresClient, packs: [Pack], stores: RelayStores,
         holder: String, configuration: LaneConfiguration = .init(),
-        live: LiveLaneLimits = .init(),
-        probe: any LaneProbe = NoProbe()
+        live: LiveLaneLimits = .init(), probe: any LaneProbe = NoProbe()
     ) throws(LaneError) {
         loop.preconditionOnLoop()
         self.loop = loop

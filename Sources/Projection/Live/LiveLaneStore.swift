@@ -107,7 +107,7 @@ package final class LiveLaneStore: LaneStore, @unchecked Sendable {
         identity = database.identity
         if !isNew, let found, found.identity == identity,
             // A copy from after the last transaction is of a database that was restored since.
-            SnapshotOrder(found.cursor.lane.done).map({ $0.end <= database.nextTransaction }) == true
+            let end = found.cursor.end, end <= database.nextTransaction
         {
             switch found.cursor.compared(to: cursor) {
             case .ahead:
