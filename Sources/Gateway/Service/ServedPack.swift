@@ -15,7 +15,9 @@ package final class ServedPack: Sendable {
         self.pack = pack
         let sessions = ServedSessions(pack)
         self.sessions = sessions
-        configuration = pack.live.configuration.map { ServedConfiguration(pack, $0, limits.channels) }
+        configuration = pack.live.configuration.map {
+            ServedConfiguration(pack, $0, limits.channels)
+        }
         // The routes of sessions stand in the place of those of their entity.
         let ordinary = pack.entities.filter { $0.path != sessions?.rule.entityPath }
         let served = ordinary.map { entity in
