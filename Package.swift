@@ -99,8 +99,8 @@ let package = Package(
         tests(
             "Projection",
             [
-                "ClientTestSupport", "Packs", "Postgres", "Neo4j", "Weaviate", "HTTPClient", "JSON",
-                "Runtime",
+                "ClientTestSupport", "Live", "Packs", "Postgres", "Redis", "Neo4j", "Weaviate",
+                "HTTPClient", "JSON", "Runtime",
             ]),
     ],
     swiftLanguageModes: [.v6]

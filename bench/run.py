@@ -7,6 +7,7 @@ A measure is a function of a `Bench` in one of the modules below; it prints its 
 import sys
 
 import lanes
+import live_channels
 import process
 import requests_per_second
 from bench import Bench
@@ -17,6 +18,7 @@ MEASURES = {
     "catch-up-graph": lanes.catch_up_graph,
     "catch-up-vector": lanes.catch_up_vector,
     "visible": lanes.visible,
+    "events": live_channels.events,
     "memory": process.memory,
     "export": process.export,
     "start": process.start,

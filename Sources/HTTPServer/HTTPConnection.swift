@@ -316,7 +316,7 @@ final class HTTPConnection: @unchecked Sendable {
         switch phase {
         case .receiving: if parser.phase == .idle { close() }
         case .streaming: bodyStream?.close()
-        case .writing where isStreamRest: close()
+        case .writing where isStreamRest, .finishing where isStreamRest: close()
         case .running, .writing, .finishing, .lingering, .closed: break
         }
     }

@@ -44,6 +44,11 @@ struct PackManifest {
         readDirtyRules(root["dirty"], &reader)
         readExport(root["export"], &reader)
         live = PackManifest.liveRules(root, &reader)
+        if live.configuration != nil, entities.contains(where: { $0.path == "configuration" }) {
+            reader.complain(
+                "entities.configuration", "the path is that of the pack's configuration",
+                "Rename the entity; \"table\" names its table.")
+        }
     }
 
     private mutating func readOwner(_ value: JSONValue?, _ reader: inout ManifestReader) {

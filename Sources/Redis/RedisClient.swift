@@ -51,10 +51,10 @@ package final class RedisClient: @unchecked Sendable {
         try await command(RedisCommand(words), deadline: deadline)
     }
 
-    /// ``command(_:deadline:)-(RedisCommand,_)`` without a task, for the most frequent commands.
+    /// Sends one command without a task, for the most frequent ones.
     ///
     /// - Parameter completion: Called once, on the loop; before this returns if the command cannot
-    ///   even be queued. Not called after ``close()`` has returned, which calls it.
+    ///   even be queued, at the latest by ``close()``.
     /// - Returns: What cancels it.
     @discardableResult
     package func command(

@@ -45,7 +45,8 @@ final class LaneService: @unchecked Sendable {
             do throws(LaneError) {
                 let relay = try Relay(
                     loop: self.loop, postgres: postgres, packs: self.packs, stores: stores,
-                    holder: LaneService.holder())
+                    holder: LaneService.holder(),
+                    live: LiveLaneLimits(channels: self.plan.channels))
                 self.relay = relay
                 relay.start()
             } catch {
@@ -118,7 +119,7 @@ final class LaneService: @unchecked Sendable {
     func stop() async {
         guard let thread else { return }
         await run(on: loop) {
-            await self.sessionHousekeeper?.stop()
+            self.sessionHousekeeper?.stop()
             await self.historyDrain?.stop()
             await self.relay?.stop()
         }

@@ -178,7 +178,7 @@ let settingsCatalog: [Setting] = [
     Setting("FOURFOLD_LANES", .flag, default: "on", "Whether this process may lead lanes."),
     Setting(
         "FOURFOLD_LAG_BUDGET", .duration(.seconds(1)...(.seconds(86_400))), default: nil,
-        "Writes answer 503 while a lane lags by more. Absent: never."),
+        "Writes answer 503 while the graph or vector lane lags by more. Absent: never."),
     Setting(
         "FOURFOLD_EXPORT_EVERY", .duration(.seconds(1)...(.seconds(30 * 86_400))), default: nil,
         "`serve` exports connections at this interval. Absent: only the command does."),

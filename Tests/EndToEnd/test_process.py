@@ -14,6 +14,7 @@ import psycopg
 import psycopg.conninfo
 import pytest
 
+import processes
 from api import Api, done, problem
 from faults import FaultProxy
 from gateway import Gateway, free_port, new_database
@@ -79,6 +80,11 @@ REFUSALS = [
     pytest.param({"DATABASE_URL": None, REDIS_KEY: None}, ["DATABASE_URL", REDIS_KEY],
                  id="no-stores"),
     pytest.param({REDIS_KEY: "http://x"}, [REDIS_KEY], id="redis-url"),
+    pytest.param({"REDIS_TLS_CA": "/some/file"}, ["REDIS_TLS", REDIS_KEY], id="redis-in-the-clear"),
+    pytest.param({REDIS_KEY: "rediss://localhost", "REDIS_TLS_CA": "/nowhere"}, ["REDIS_TLS_CA"],
+                 id="redis-authorities"),
+    pytest.param({REDIS_KEY: "rediss://localhost", "REDIS_TLS_KEY": "/nowhere"}, ["REDIS_TLS_CERT"],
+                 id="redis-certificate"),
     pytest.param({"FOURFOLD_LISTEN": "0.0.0.0:8080"}, ["FOURFOLD_SERVICE_KEYS"],
                  id="all-addresses"),
     pytest.param({"FOURFOLD_LISTEN": "[::]:8080"}, ["FOURFOLD_SERVICE_KEYS"], id="all-ipv6"),
@@ -383,6 +389,52 @@ def test_health(api):
     head = api("HEAD", "/health/ready")
     assert (head.status_code, head.content) == (200, b"")
     problem(api("POST", "/health/live", {}), 405)
+
+
+def certify(folder, name, *additions, by=None):
+    """Makes {name}.crt and {name}.key, signed by another one or by itself."""
+    signer = ["-CA", folder / f"{by}.crt", "-CAkey", folder / f"{by}.key"] if by else []
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.crt", "-days", "2",
+         "-subj", f"/CN={name}", *signer, *(word for each in additions
+                                            for word in ("-addext", each))],
+        check=True, capture_output=True)
+    return folder / f"{name}.crt"
+
+
+@pytest.fixture
+def redis_with_tls(tmp_path):
+    """The port of a Redis that speaks TLS only and asks for a login, and its authority's file."""
+    trusted = certify(tmp_path, "authority", "basicConstraints=critical,CA:TRUE")
+    certificate = certify(tmp_path, "server", "subjectAltName=DNS:localhost",
+                          "basicConstraints=critical,CA:FALSE", by="authority")
+    port = free_port()
+    program = os.environ.get("FOURFOLD_TEST_REDIS_SERVER", "redis-server")
+    server = processes.start(
+        [program, "--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no",
+         "--tls-cert-file", certificate, "--tls-key-file", tmp_path / "server.key", "--save", "",
+         "--dir", tmp_path, "--user", "me", "on", ">hush-hush", "~*", "&*", "+@all"],
+        tmp_path / "redis.log")
+    yield port, trusted
+    server.kill()
+    server.wait()
+
+
+def test_redis_over_tls(start, redis_with_tls, tmp_path):
+    port, trusted = redis_with_tls
+    settings = {REDIS_KEY: f"rediss://me:hush-hush@localhost:{port}/2", "REDIS_TLS_CA": trusted}
+
+    def redis_state(gateway):
+        return done(gateway.http.get("/health/ready"), 200)["stores"]["redis"]["state"]
+
+    gateway = start(**settings)
+    wait_until(lambda: redis_state(gateway) == "up", message="Redis is not reached over TLS")
+    stranger = certify(tmp_path, "stranger", "basicConstraints=critical,CA:TRUE")
+    suspicious = start(**settings | {"REDIS_TLS_CA": stranger})
+    assert redis_state(suspicious) == "down"
+    assert "the certificate of the server is not trusted" in suspicious.log()
+    assert "hush-hush" not in suspicious.log()
 
 
 def test_without_redis_entities_answer_as_ever(api, start, proxy, owner):

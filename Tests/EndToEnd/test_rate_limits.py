@@ -157,6 +157,15 @@ class TestOwners:
         assert get(at, user=user).status_code == 429
         assert "ratelimit" not in get(at).headers
 
+    def test_the_owner_of_a_stream_may_stand_in_its_query(self, serve):  # noqa: F811
+        at = serve.api(serve(FOURFOLD_RATE_LIMIT_OWNER="1/60s"))
+        user = at.user()
+        path = f"/v1/dots/events?channels=user:{user}:scene&user={user}"
+        with at.http.stream("GET", path) as stream:
+            assert stream.status_code == 200 and standing(stream)["owner"]["r"] == 0
+        assert at("GET", path).status_code == 429
+        assert get(at, user=user).status_code == 429
+
     def test_bad_credentials_use_up_nothing_of_an_owner(self, serve, serving):  # noqa: F811
         key = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
         at = serve.api(serve(FOURFOLD_RATE_LIMIT_OWNER="1/60s", FOURFOLD_SERVICE_KEYS=f"s:{key}"))

@@ -295,7 +295,7 @@ extension PostgresClient {
     }
 }
 
-private func engineFiles() -> [String] {
+func engineFiles() -> [String] {
     let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
     let folder = "/\(root)/schemas/fourfold"
     guard let directory = opendir(folder) else { return [] }
@@ -310,7 +310,7 @@ private func engineFiles() -> [String] {
     return names.sorted()
 }
 
-private func readFile(_ path: String) -> String {
+func readFile(_ path: String) -> String {
     guard let file = fopen(path, "r") else { return "" }
     defer { fclose(file) }
     var bytes: [UInt8] = []
@@ -324,7 +324,7 @@ private func readFile(_ path: String) -> String {
 }
 
 /// Another database of the same server.
-private func replaceDatabase(_ url: String, _ name: String) -> String {
+func replaceDatabase(_ url: String, _ name: String) -> String {
     let query = url.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
     guard let slash = query[0].lastIndex(of: "/") else { return url }
     let tail = query.count > 1 ? "?\(query[1])" : ""

@@ -1,5 +1,4 @@
 import ClientTestSupport
-import Glibc
 @testable import Redis
 import Runtime
 import Testing
@@ -9,17 +8,9 @@ struct RedisAccessTests {
     /// The words of the rule in the document.
     private static func rule() throws -> [String] {
         let path = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-        let text = try read("/" + path + "/docs/OPERATING.md")
+        let text = try readFile("/" + path + "/docs/OPERATING.md")
         let line = text.split(separator: "\n").first { $0.hasPrefix("user fourfold on ") }
         return try #require(line).split(separator: " ").map(String.init)
-    }
-
-    private static func read(_ path: String) throws -> String {
-        let file = try #require(fopen(path, "r"))
-        defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: 1 << 20)
-        let count = fread(&bytes, 1, bytes.count, file)
-        return String(decoding: bytes[..<count], as: UTF8.self)
     }
 
     static let allowed: [[String]] = [

@@ -18,7 +18,10 @@ final class RedisServerProcess: @unchecked Sendable {
         let port = port.description
         let values = ["{folder}": self.folder, "{port}": port]
         self.arguments =
-            ["--save", "", "--appendonly", "no", "--dir", self.folder, "--loglevel", "warning"]
+            [
+                "--save", "", "--appendonly", "no", "--dir", self.folder, "--loglevel", "warning",
+                "--logfile", self.folder + "/log",
+            ]
             + (arguments.contains("--port") ? [] : ["--port", port])
             + arguments.map { values.reduce($0) { replaced($0, $1.key, $1.value) } }
         try start()
@@ -30,7 +33,8 @@ final class RedisServerProcess: @unchecked Sendable {
     }
 
     func start() throws {
-        process = try spawn("redis-server", arguments)
+        let program = environment("FOURFOLD_TEST_REDIS_SERVER") ?? "redis-server"
+        process = try spawn(program, arguments)
     }
 
     /// Ends the server at once, as a crash would.
@@ -49,7 +53,8 @@ final class RedisServerProcess: @unchecked Sendable {
     /// Waits until a client of `address` gets an answer.
     func waitUntilReady(_ configuration: RedisConfiguration) async throws {
         let isReady = await onLoop { loop in
-            for _ in 0..<500 {
+            let deadline = Deadline.after(.seconds(60))
+            while !deadline.hasPassed {
                 let client = RedisClient(loop: loop, configuration: configuration)
                 defer { client.close() }
                 if case .success = await outcome(client, ["PING"]) { return true }
@@ -57,12 +62,24 @@ final class RedisServerProcess: @unchecked Sendable {
             }
             return false
         }
-        guard isReady else { throw ServerFailure(description: "redis-server does not answer") }
+        guard isReady else {
+            let log = (try? readFile(folder + "/log")) ?? ""
+            throw ServerFailure(description: "redis-server does not answer: " + log)
+        }
     }
 }
 
 struct ServerFailure: Error, CustomStringConvertible {
     let description: String
+}
+
+/// At most the first MiB of a file as text.
+func readFile(_ path: String) throws -> String {
+    guard let file = fopen(path, "r") else { throw ServerFailure(description: "no " + path) }
+    defer { fclose(file) }
+    var bytes = [UInt8](repeating: 0, count: 1 << 20)
+    let count = fread(&bytes, 1, bytes.count, file)
+    return String(decoding: bytes[..<count], as: UTF8.self)
 }
 
 /// A new folder that only this user can enter.

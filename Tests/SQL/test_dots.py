@@ -310,6 +310,7 @@ class TestAppendOnly:
             "messages",
             "orb-states",
             "activity-log",
+            "graph-connections",
         }
 
 

@@ -345,3 +345,94 @@ def test_a_dirty_entry_covers_a_table(db):
 def test_a_bad_dirty_entry_is_found(db, entry, place, word):
     problems = lab_problems(db, "SELECT n.* FROM {own}", [entry])
     assert [p for p in problems if p[0] == place and word in p[1]] == problems != []
+
+
+LIVE_VIEWS = {
+    "message": ("SELECT id AS key, NULL::int AS owner, '{}'::jsonb AS message FROM lab.words", ""),
+    "no message": ("SELECT id AS key, NULL::int AS owner FROM lab.words", "no column message"),
+    "uncovered table": (
+        "SELECT w.id AS key, NULL::int AS owner, jsonb_build_object('o', o.id) AS message"
+        " FROM lab.words AS w JOIN lab.other AS o ON o.id = w.id",
+        "lab.other",
+    ),
+    "write-only column": (
+        "SELECT id AS key, NULL::int AS owner, jsonb_build_object('s', secret) AS message"
+        " FROM lab.words",
+        "secret",
+    ),
+    "the clock": (
+        "SELECT id AS key, NULL::int AS owner, jsonb_build_object('t', now()) AS message"
+        " FROM lab.words",
+        "without a write",
+    ),
+}
+
+
+def live_problems(db, pack, *views):
+    db.execute(LAB)
+    for view in views:
+        db.execute(view)
+    whole = {
+        "name": "lab",
+        "schema": "lab",
+        "entities": {"words": {"writeOnly": ["secret"]}, "other": {}, "seen": {
+            "view": "over_other", "key": "other_id"}, "quiet": {"table": "other", "capture": False}},
+    } | pack
+    return db.execute(
+        "SELECT place, problem FROM fourfold.pack_problems(%s::jsonb)", [json.dumps(whole)]
+    ).fetchall()
+
+
+@pytest.mark.parametrize("name", LIVE_VIEWS)
+def test_the_view_of_a_message_is_checked(db, name):
+    view, word = LIVE_VIEWS[name]
+    changes = [{"of": "words", "view": "message_word", "key": "id"}]
+    problems = live_problems(
+        db, {"channels": {"a:{owner}": {"changes": changes}}},
+        "CREATE VIEW lab.message_word AS " + view)
+    if word:
+        ((place, problem),) = problems
+        assert place == "channels.a:{owner}.changes[0]" and word in problem
+    else:
+        assert problems == []
+
+
+@pytest.mark.parametrize(
+    "pack, place, word",
+    [
+        ({"channels": {"a": {"changes": [{"of": "no", "view": "v", "key": "id"}]}}},
+         "channels.a.changes[0]", "no entity no"),
+        ({"channels": {"a": {"changes": [{"of": "quiet", "view": "v", "key": "id"}]}}},
+         "channels.a.changes[0]", "captures no entity quiet"),
+        ({"caches": {"a": {"of": "words", "view": "v"}}}, "caches.a", "no column value"),
+        ({"configuration": {"view": "v", "on": ["words"]}}, "configuration", "no column value"),
+        ({"configuration": {"view": "missing", "on": ["words"]}}, "configuration", "not exist"),
+        ({"configuration": {"view": "named", "on": ["words"]}}, "configuration", "lab.other"),
+        ({"configuration": {"view": "named", "on": ["quiet"]}}, "configuration.on", "quiet"),
+        ({"dirty": [{"on": ["other"], "of": "seen", "keys": "SELECT 1"}]}, "dirty[0]", "seen"),
+        ({"dirty": [{"on": ["other"], "of": "seen", "lanes": ["graph"], "keys": "SELECT 1"}]},
+         "dirty[0]", "seen"),
+    ],
+)
+def test_a_bad_live_section_is_found(db, pack, place, word):
+    problems = live_problems(
+        db, pack,
+        "CREATE VIEW lab.v AS SELECT id AS key, NULL::int AS owner, '{}'::jsonb AS message,"
+        " 'n' AS name FROM lab.words",
+        "CREATE VIEW lab.named AS SELECT 'n' AS name, to_jsonb(count(*)) AS value FROM lab.other")
+    assert [p for p in problems if p[0] == place and word in p[1]], problems
+
+
+def test_a_view_can_be_cached_and_configuration_read(db):
+    cached = ("CREATE VIEW lab.cache_other AS SELECT other_id AS key, NULL::int AS owner,"
+              " '{}'::jsonb AS value FROM lab.over_other")
+    named = ("CREATE VIEW lab.named AS SELECT 'n' AS name, to_jsonb(count(*)) AS value"
+             " FROM lab.other")
+    entry = {"on": ["other"], "of": "seen", "lanes": ["live"], "keys": "SELECT key FROM changed"}
+    pack = {"caches": {"c": {"of": "seen", "view": "cache_other"}}, "dirty": [entry],
+            "configuration": {"view": "named", "on": ["other"]}}
+    assert live_problems(db, pack, cached, named) == []
+    del pack["dirty"]
+    db.execute("DROP SCHEMA lab CASCADE")
+    ((place, problem),) = live_problems(db, pack, cached, named)
+    assert place == "caches.c" and "lab.other" in problem

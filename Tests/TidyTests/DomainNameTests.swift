@@ -6,6 +6,7 @@ import Testing
     static let allowed: [String: String] = [
         "Location": "the header of an answer",
         "User": "whoever a password belongs to",
+        "config": "what an operator sets, and the engine's keys for configuration",
         "entities": "what a pack declares",
         "entity_id": "the key of the export's table, part of the seam between engine and pack",
         "relationship": "an edge of the graph",

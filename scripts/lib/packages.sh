@@ -5,7 +5,8 @@
 BUILD_PACKAGES=(libuv1-dev libllhttp-dev libpq-dev libhiredis-dev libcurl4-openssl-dev
     libyyjson-dev libssl-dev pkgconf g++ libc6-dev)
 # redis-tools holds the server's program; the package redis-server would add a system service.
-STORE_PACKAGES=(postgresql-17 postgresql-17-pgvector redis-tools curl ca-certificates)
+STORE_PACKAGES=(postgresql-17 postgresql-17-pgvector redis-tools curl openssl
+    ca-certificates)
 
 is_installed() {
     [[ $(dpkg-query --show --showformat '${db:Status-Abbrev}' "$1" 2>/dev/null) == ii* ]]

@@ -22,7 +22,7 @@ extension Gateway {
             let key = keys?.client.filled([name]) ?? Gateway.clientKeyPrefix + name
             charges.append(RateLimitCharge(name: "client", key: key, limit: limit))
         }
-        if let limit = limits.owner, let owner = chargedOwner(request) {
+        if let limit = limits.owner, let owner = chargedOwner(request, Route(segments)) {
             let key = keys?.owner?.filled([owner]) ?? Gateway.ownerKeyPrefix + owner
             charges.append(RateLimitCharge(name: "owner", key: key, limit: limit))
         }
@@ -45,10 +45,12 @@ extension Gateway {
             trusting: configuration.trustedProxies)
     }
 
-    private func chargedOwner(_ request: HTTPRequest) -> String? {
-        guard request.headers.contains("fourfold-user"),
-            let owner = try? Caller(request.headers, keys: configuration.serviceKeys).owner,
-            KeyPattern.isValue(owner)
+    private func chargedOwner(_ request: HTTPRequest, _ route: Route?) -> String? {
+        let query = route?.takesQueryCredentials == true ? request.query : nil
+        guard query != nil || request.headers.contains("fourfold-user"),
+            let caller = try? Caller(
+                request.headers, query: query, keys: configuration.serviceKeys),
+            let owner = caller.owner, KeyPattern.isValue(owner)
         else { return nil }
         return isUUID(owner) ? owner.lowercased() : owner
     }

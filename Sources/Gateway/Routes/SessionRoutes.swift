@@ -84,7 +84,8 @@ extension Gateway {
     ) async throws(Problem) -> HTTPResponse {
         let copies = copies(sessions)
         var row = try await livingSession(context, sessions, id: id)
-        if let found = row, found.isDue {
+        let isDue = row?.isDue ?? false
+        if let found = row, isDue {
             row = try await slide(context, sessions, found)
         }
         guard let row else {
@@ -96,7 +97,7 @@ extension Gateway {
             throw Problem(.notFound)
         }
         var headers = HTTPHeaders.json
-        switch await copies.keep(row, isChanged: false, deadline: context.deadline) {
+        switch await copies.keep(row, isChanged: isDue, deadline: context.deadline) {
         case .kept: break
         case .ended: throw Problem(.notFound)
         case .restored:

@@ -93,11 +93,17 @@ package final class Gateway: @unchecked Sendable {
             if let sessions = pack.sessions(at: entity) {
                 return try await session(context, sessions, id: id)
             }
+            if let configuration = pack.configuration(at: entity) {
+                return try await configurationItem(context, configuration, name: id)
+            }
             return try await item(context, try pack.entity(entity), id: id)
         case .collection(let pack, let entity):
             let pack = try served(pack)
             if let sessions = pack.sessions(at: entity) {
                 return try await openSession(context, sessions)
+            }
+            if let configuration = pack.configuration(at: entity) {
+                return try await configurationList(context, configuration)
             }
             return try await collection(context, try pack.entity(entity))
         case .belongings(let pack, let entity, let id, let name):

@@ -6,6 +6,7 @@ package final class ServedPack: Sendable {
     package let pack: Pack
     /// Nil where the pack has none.
     let sessions: ServedSessions?
+    private let configuration: ServedConfiguration?
     private let entities: [String: ServedEntity]
     /// By entity and name.
     private let states: [String: [String: ServedState]]
@@ -15,6 +16,7 @@ package final class ServedPack: Sendable {
         self.pack = pack
         let sessions = ServedSessions(pack)
         self.sessions = sessions
+        configuration = pack.live.configuration.map { ServedConfiguration(pack, $0, limits.channels) }
         // The routes of sessions stand in the place of those of their entity.
         let ordinary = pack.entities.filter { $0.path != sessions?.rule.entityPath }
         let served = ordinary.map { entity in
@@ -58,6 +60,11 @@ package final class ServedPack: Sendable {
     /// The sessions, if this is their path.
     func sessions(at path: String) -> ServedSessions? {
         sessions?.rule.entityPath == path ? sessions : nil
+    }
+
+    /// The configuration, if the pack has one and this is its path.
+    func configuration(at path: String) -> ServedConfiguration? {
+        path == ServedConfiguration.path ? configuration : nil
     }
 
     func entity(_ path: String) throws(Problem) -> ServedEntity {

@@ -14,7 +14,9 @@ package struct SessionHousekeeperLimits: Sendable {
     /// Removals in a row before copies are looked at again.
     package var cleaningBatchCountMax = 20
     /// Longest work on one batch.
-    package var timeout = Duration.seconds(10)
+    package var timeout = Duration.seconds(5)
+    /// Longest wait for Redis.
+    package var redisTimeout = Duration.seconds(1)
 
     package init() {}
 }
@@ -48,7 +50,7 @@ package final class SessionHousekeeper: @unchecked Sendable {
             guard let rule = pack.live.sessions, let sql = SessionSQL(pack) else { return nil }
             return Keeping(
                 pack: pack.name, sql: sql,
-                copies: SessionCopies(redis: redis, rule: rule, timeout: limits.timeout))
+                copies: SessionCopies(redis: redis, rule: rule, timeout: limits.redisTimeout))
         }
     }
 
@@ -64,10 +66,10 @@ package final class SessionHousekeeper: @unchecked Sendable {
         }
     }
 
-    /// On the loop. Work under way ends with its batch.
-    package func stop() async {
+    /// On the loop. Does not wait for what is under way: another housekeeper does it again.
+    package func stop() {
+        loop.preconditionOnLoop()
         task?.cancel()
-        await task?.value
         task = nil
     }
 

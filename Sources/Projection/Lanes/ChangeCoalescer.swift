@@ -20,8 +20,8 @@ package struct RowChange: Equatable, Sendable {
     }
 }
 
-/// Turns a page of outbox rows into what happened to each key: once, and nothing for a row that came
-/// and went. Pure.
+/// Turns a page of outbox rows into what happened to each key: once, and nothing for a row that
+/// came and went. Pure.
 package struct ChangeCoalescer: Sendable {
     private struct RowName: Hashable {
         var entity: String

@@ -119,7 +119,8 @@ package protocol LaneStore: AnyObject, Sendable {
         at cursor: LaneCursor, isNew: Bool, _ permit: LanePermit, deadline: Deadline
     ) async throws(LaneError) -> LaneCursor
 
-    /// Everything of an entity may have changed, or of all entities: what ``resyncSteps`` cannot say.
+    /// Everything of an entity may have changed, or of all entities: what ``resyncSteps`` cannot
+    /// say.
     func reconcile(
         _ entity: String?, _ permit: LanePermit, deadline: Deadline
     ) async throws(LaneError)

@@ -56,7 +56,7 @@ package final class Relay: @unchecked Sendable {
     package init(
         loop: EventLoop, postgres: PostgresClient, packs: [Pack], stores: RelayStores,
         holder: String, configuration: LaneConfiguration = .init(),
-        probe: any LaneProbe = NoProbe()
+        live: LiveLaneLimits = .init(), probe: any LaneProbe = NoProbe()
     ) throws(LaneError) {
         loop.preconditionOnLoop()
         self.loop = loop
@@ -88,7 +88,8 @@ package final class Relay: @unchecked Sendable {
                 absent.append((pack.name, .vector))
             }
             if let redis = stores.redis, !pack.live.followedEntities.isEmpty {
-                let store = LiveLaneStore(pack: pack, postgres: postgres, redis: redis)
+                let store = LiveLaneStore(
+                    pack: pack, postgres: postgres, redis: redis, limits: live)
                 made.append(
                     LaneRunner(
                         pack: pack, loop: loop, postgres: postgres, store: store, holder: holder,

@@ -9,6 +9,13 @@ package struct LiveCursor: Equatable, Sendable {
         self.mark = mark
     }
 
+    /// The first transaction that none of its snapshots knows of; nil for what is no snapshot.
+    var end: UInt64? {
+        guard let done = SnapshotOrder(lane.done) else { return nil }
+        guard let text = lane.goal else { return done.end }
+        return SnapshotOrder(text).map { max(done.end, $0.end) }
+    }
+
     package enum Order: Sendable { case behind, level, ahead }
 
     /// How Redis' copy stands to PostgreSQL's. Of one life of one database.

@@ -10,9 +10,9 @@ package struct LiveLaneLimits: Sendable {
     package var runKeyCountMax = 1_000
     /// Keys looked at by one SCAN.
     package var scanKeyCount = 1_000
-    package var channels = ChannelLimits()
+    package var channels: ChannelLimits
 
-    package init() {}
+    package init(channels: ChannelLimits = .init()) { self.channels = channels }
 }
 
 extension LaneConfiguration {

@@ -69,7 +69,7 @@ package final class LiveLaneStore: LaneStore, @unchecked Sendable {
         }
         copies = pack.live.configuration.map { ConfigurationCopies(pack: pack.name, rule: $0) }
         configuration = pack.live.configuration.map {
-            LiveStatements.configuration(pack.name, $0)
+            ConfigurationSQL.values(pack.name, $0)
         }
     }
 
@@ -107,7 +107,7 @@ package final class LiveLaneStore: LaneStore, @unchecked Sendable {
         identity = database.identity
         if !isNew, let found, found.identity == identity,
             // A copy from after the last transaction is of a database that was restored since.
-            SnapshotOrder(found.cursor.lane.done).map({ $0.end <= database.nextTransaction }) == true
+            let end = found.cursor.end, end <= database.nextTransaction
         {
             switch found.cursor.compared(to: cursor) {
             case .ahead:
@@ -162,12 +162,7 @@ package final class LiveLaneStore: LaneStore, @unchecked Sendable {
         _ connection: PostgresConnection
     ) async throws(PostgresError) -> [ConfigurationValue] {
         guard let configuration else { return [] }
-        let result = try await connection.query(configuration)
-        return (0..<result.rowCount).compactMap { row in
-            result.string(row, 0).map {
-                ConfigurationValue(name: $0, value: Array(result.bytes(row, 1)))
-            }
-        }
+        return ConfigurationSQL.values(try await connection.query(configuration))
     }
 
     /// The same in a snapshot of its own.

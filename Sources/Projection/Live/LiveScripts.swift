@@ -12,7 +12,8 @@ struct LiveScripts: Sendable {
             local fence = redis.call('HGET', KEYS[1], 'fence')
             if fence and tonumber(fence) > tonumber(ARGV[1]) then return {fence} end
             redis.call('HSET', KEYS[1], 'fence', ARGV[1])
-            return redis.call('HMGET', KEYS[1], 'identity', 'done', 'goal', 'xid', 'position', 'mark')
+            return redis.call('HMGET', KEYS[1], 'identity', 'done', 'goal', 'xid', 'position',
+              'mark')
             """)
     /// `fence`, `identity`, cursor. Answers 0 where the fence is another.
     let place = RedisScript(
@@ -39,8 +40,8 @@ struct LiveScripts: Sendable {
         page = RedisScript(
             name: "live_page",
             source: ChannelScript.prelude(limits.channels) + ConfigurationCopies.prelude + """
-                local held = redis.call('HMGET', KEYS[1], 'fence', 'identity', 'done', 'goal', 'xid',
-                  'position', 'mark')
+                local held = redis.call('HMGET', KEYS[1], 'fence', 'identity', 'done', 'goal',
+                  'xid', 'position', 'mark')
                 if not held[1] then return 'gone' end
                 if held[1] ~= ARGV[1] then return 'fence' end
                 for i = 2, 7 do

@@ -15,16 +15,6 @@ struct LiveStatements: Sendable {
             """, isReadOnly: true)
     }
 
-    /// Name and value, sorted.
-    static func configuration(_ pack: String, _ rule: ConfigurationRule) -> Statement {
-        Statement(
-            "live_configuration",
-            """
-            SELECT v.name, v.value::text FROM \(qualified(pack, rule.view)) AS v
-            WHERE v.name IS NOT NULL AND v.value IS NOT NULL ORDER BY v.name
-            """, isReadOnly: true)
-    }
-
     /// The life of the database, and the transaction that comes next.
     static let database = Statement(
         "live_database",
