@@ -20,6 +20,7 @@ final class LaneService: @unchecked Sendable {
     private var thread: LoopThread?
     private(set) var relay: Relay?
     private var sessionHousekeeper: SessionHousekeeper?
+    private var historyDrain: HistoryDrain?
 
     init(plan: ServePlan, packs: [Pack], overload: LaneOverload) {
         self.plan = plan
@@ -53,6 +54,7 @@ final class LaneService: @unchecked Sendable {
                 return false
             }
             self.keepSessions(postgres, redis)
+            self.keepHistories(postgres, redis)
             if let budget = self.plan.settings.optionalDuration("FOURFOLD_LAG_BUDGET") {
                 self.watchLag(
                     budget,
@@ -72,6 +74,12 @@ final class LaneService: @unchecked Sendable {
             loop: loop, postgres: postgres, redis: redis, packs: packs)
         sessionHousekeeper = housekeeper
         housekeeper.start()
+    }
+
+    private func keepHistories(_ postgres: PostgresClient, _ redis: RedisClient) {
+        let drain = HistoryDrain(loop: loop, postgres: postgres, redis: redis, packs: packs)
+        historyDrain = drain
+        drain.start()
     }
 
     private func makeRedis() -> RedisClient {
@@ -112,6 +120,7 @@ final class LaneService: @unchecked Sendable {
         guard let thread else { return }
         await run(on: loop) {
             self.sessionHousekeeper?.stop()
+            await self.historyDrain?.stop()
             await self.relay?.stop()
         }
         loop.stop()

@@ -193,6 +193,8 @@ def test_without_the_embedder(system, broken):
 def test_without_redis(system, broken):
     for route in ALL_ROUTES:
         whole(system.ask(route))
+        is_of_redis = route == "session"
+        assert (system.ask(route).headers.get("fourfold-degraded") == "redis") == is_of_redis
     ready(system, "redis")
     lane_waits(system, "live", change={"name": f"bay {time.time()}"})
     wait_until(lambda: {lane["state"] for lane in system.ask("status").json()["lanes"]

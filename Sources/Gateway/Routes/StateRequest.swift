@@ -99,6 +99,16 @@ struct StateRequest: Sendable {
 
     // MARK: Answers
 
+    /// The whole answer to what Redis answered.
+    func answer(_ reply: Result<RedisReply, RedisError>) -> HTTPResponse {
+        do throws(Problem) {
+            guard let response = try response(reply) else { throw Problem.noState }
+            return response
+        } catch {
+            return error.response(instance: location)
+        }
+    }
+
     /// - Returns: nil where nothing is there: what to do then depends on the history.
     func response(_ reply: Result<RedisReply, RedisError>) throws(Problem) -> HTTPResponse? {
         let reply = try get(reply)

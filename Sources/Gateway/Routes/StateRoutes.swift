@@ -19,15 +19,34 @@ extension Gateway {
     func perform(
         _ request: StateRequest, completion: @escaping @Sendable (HTTPResponse) -> Void
     ) {
-        request.send(to: stores.redis, deadline: request.deadline) { reply in
-            let response: HTTPResponse
-            do throws(Problem) {
-                guard let found = try request.response(reply) else { throw Problem.noState }
-                response = found
-            } catch {
-                response = error.response(instance: request.location)
+        guard request.isRead, request.state.history != nil else {
+            request.send(to: stores.redis, deadline: request.deadline) { reply in
+                completion(request.answer(reply))
             }
-            completion(response)
+            return
+        }
+        // Leaves time to ask PostgreSQL where Redis does not answer.
+        let half = Deadline.after(request.deadline.remaining / 2)
+        request.send(to: stores.redis, deadline: half) { [self] reply in
+            switch reply {
+            case .failure(let error) where error.isAbsence:
+                restore(request, isDegraded: true, completion)
+            case .success(.null): restore(request, isDegraded: false, completion)
+            case .success, .failure: completion(request.answer(reply))
+            }
+        }
+    }
+
+    private func restore(
+        _ request: StateRequest, isDegraded: Bool,
+        _ completion: @escaping @Sendable (HTTPResponse) -> Void
+    ) {
+        loop.spawn { [self] in
+            do throws(Problem) {
+                completion(try await restored(request, isDegraded: isDegraded))
+            } catch {
+                completion(error.response(instance: request.location))
+            }
         }
     }
 

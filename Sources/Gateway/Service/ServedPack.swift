@@ -1,3 +1,4 @@
+internal import JSON
 package import Live
 package import Packs
 
@@ -10,6 +11,9 @@ package final class ServedPack: Sendable {
     private let entities: [String: ServedEntity]
     /// By entity and name.
     private let states: [String: [String: ServedState]]
+    /// Of the messages of a channel, by its pattern.
+    private let messageSchemas: [String: JSONSchema]
+    private let caches: [String: [String: ServedCache]]
 
     package init(_ pack: Pack, live limits: LiveLimits = .init()) {
         self.pack = pack
@@ -28,9 +32,33 @@ package final class ServedPack: Sendable {
         var states: [String: [String: ServedState]] = [:]
         for rule in pack.live.states {
             guard let entity = entities[rule.entityPath] else { continue }
-            states[rule.entityPath, default: [:]][rule.name] = ServedState(rule, entity, limits)
+            states[rule.entityPath, default: [:]][rule.name] = ServedState(
+                rule, entity, pack, limits)
         }
         self.states = states
+        var schemas: [String: JSONSchema] = [:]
+        for rule in pack.live.channels {
+            // What does not compile was refused when the pack was loaded.
+            let schema = rule.schema.flatMap { try? JSONDocument.parse($0) }
+                .flatMap { JSONSchema.compile($0.root).schema }
+            if let schema { schemas[rule.pattern.text] = schema }
+        }
+        messageSchemas = schemas
+        var caches: [String: [String: ServedCache]] = [:]
+        for rule in pack.live.caches {
+            guard let entity = entities[rule.entityPath] else { continue }
+            caches[rule.entityPath, default: [:]][rule.name] = ServedCache(rule, entity, pack)
+        }
+        self.caches = caches
+    }
+
+    func cache(_ name: String, of entity: String) throws(Problem) -> ServedCache {
+        if let cache = caches[entity]?[name] { return cache }
+        let served = try self.entity(entity)
+        let names = caches[entity]?.keys.sorted().joined(separator: ", ") ?? "none"
+        throw Problem(
+            .unknownState, "\(served.entity.path) has no cache of this name.",
+            hint: "There are: \(names).")
     }
 
     func state(_ name: String, of entity: String) throws(Problem) -> ServedState {
@@ -40,6 +68,11 @@ package final class ServedPack: Sendable {
         throw Problem(
             .unknownState, "\(served.entity.path) has no state of this name.",
             hint: "There are: \(names).")
+    }
+
+    /// What is wrong with a message that a caller publishes.
+    func errors(in message: JSONValue, of rule: ChannelRule) -> [JSONSchemaError] {
+        messageSchemas[rule.pattern.text]?.errors(in: message) ?? []
     }
 
     /// The sessions, if this is their path.

@@ -12,9 +12,10 @@ final class ServedState: Sendable {
     let limits: StateLimits
     /// The stream of its history; nil without one.
     let stream: String?
+    let history: HistorySQL?
     private let isKeyUUID: Bool
 
-    init(_ rule: StateRule, _ entity: ServedEntity, _ limits: LiveLimits) {
+    init(_ rule: StateRule, _ entity: ServedEntity, _ pack: Pack, _ limits: LiveLimits) {
         self.rule = rule
         self.entity = entity
         self.limits = limits.states
@@ -28,6 +29,7 @@ final class ServedState: Sendable {
         stream = rule.history.map { _ in
             StateHistoryKeys.stream(pack: entity.pack, state: rule.name)
         }
+        history = HistorySQL(rule, pack)
         isKeyUUID = entity.entity.column(entity.entity.keyColumn)?.baseType == "uuid"
     }
 
