@@ -193,9 +193,12 @@ def test_without_the_embedder(system, broken):
 def test_without_redis(system, broken):
     for route in ALL_ROUTES:
         whole(system.ask(route))
+        is_of_redis = route == "session"
+        assert (system.ask(route).headers.get("fourfold-degraded") == "redis") == is_of_redis
     ready(system, "redis")
-    wait_until(lambda: {lane["state"] for lane in system.ask("status").json()["lanes"]}
-               == {"idle"}, 20)
+    wait_until(lambda: {lane["lane"]: lane["state"] for lane in
+                        system.ask("status").json()["lanes"]}
+               == {"graph": "idle", "vector": "idle", "live": "waiting"}, 20)
 
 
 @breaking("postgres")

@@ -1,7 +1,6 @@
 """The history of a state: every acknowledged write is in PostgreSQL once, whatever breaks."""
 
 import json
-import os
 import threading
 import time
 import uuid
@@ -9,59 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import psycopg
-import psycopg.rows
 import pytest
-import redis
 
-from api import Api, done, problem
-from conftest import ROOT
-from faults import FaultProxy
-from gateway import Gateway, new_database
+from api import done, problem
+from gateway import new_database
+from live_place import Place
 from waiting import wait_until
 
 STREAM = "fourfold:history:dots:orb"
-
-
-class Place:
-    """A database and a Redis of its own number, gateways on them, and faults between."""
-
-    def __init__(self, stores, database_url):
-        self.stores, self.database_url = stores, database_url
-        self.redis_url = str(httpx.URL(stores.redis_url).copy_with(path="/7"))
-        self.redis = redis.Redis.from_url(self.redis_url, decode_responses=True)
-        self.redis.flushdb()
-        self.gateways, self.proxies = [], []
-
-    def gateway(self, *, migrate=True, **settings):
-        each = Gateway(ROOT, os.environ["FOURFOLD_TEST_BINARY"], {
-            "DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url} | settings)
-        self.gateways.append(each)
-        if migrate:
-            each.migrate()
-        return Api(each.start(), self.database_url)
-
-    def proxy(self, name):
-        if name == "redis":
-            url = httpx.URL(self.redis_url)
-            proxy = FaultProxy(("tcp", (url.host, url.port)))
-            proxy.url = str(url.copy_with(port=proxy.port))
-        else:
-            parts = psycopg.conninfo.conninfo_to_dict(self.stores.admin_database_url)
-            proxy = FaultProxy(("unix", f"{parts['host']}/.s.PGSQL.{parts['port']}"))
-            proxy.url = self.stores.url_through("postgres", proxy.port, self.database_url)
-        self.proxies.append(proxy)
-        return proxy
-
-    def drained(self):
-        return self.redis.xlen(STREAM) == 0
-
-    def end(self):
-        for each in self.gateways:
-            each.stop()
-        for each in self.proxies:
-            each.close()
-        self.redis.flushdb()
-        self.redis.close()
 
 
 @pytest.fixture
@@ -72,6 +26,10 @@ def place(stores):
         found = Place(stores, url)
         yield found
         found.end()
+
+
+def drained(place):
+    return lambda: place.redis.xlen(STREAM) == 0
 
 
 def orb(number, **more):
@@ -103,7 +61,7 @@ def test_writes_become_rows_with_the_defaults_of_the_table(place):
     assert (rows[1]["is_speaking"], rows[1]["position"], rows[1]["effects"],
             rows[1]["context"]) == (True, {"x": 1.5}, [{"id": "e"}, {}], {"a": [1]})
     assert all(before - 5 < row["created_at"].timestamp() < time.time() + 5 for row in rows)
-    wait_until(place.drained, 5)
+    wait_until(drained(place), 5)
     listed = api.http.get(f"/v1/dots/orb-states?user_id=eq.{user}").json()
     assert len(listed) == 2
 
@@ -141,7 +99,7 @@ def test_kill_in_a_storm_loses_and_repeats_nothing(place):
         stop.set()
         for each in writers:
             each.result()
-    wait_until(place.drained, 20)
+    wait_until(drained(place), 20)
     rows = [row["visual_state"] for row in api.sql("SELECT visual_state FROM dots.orb_states")]
     assert len(rows) == len(set(rows))
     assert acknowledged <= set(rows) <= acknowledged | uncertain
@@ -160,7 +118,7 @@ def test_two_processes_keep_one_history(place):
         answers = list(pool.map(
             lambda n: put((first, second)[n % 2], user, orb(n)).status_code, range(400)))
     assert set(answers) == {200}
-    wait_until(place.drained, 10)
+    wait_until(drained(place), 10)
     assert first.count("orb_states", "user_id = %s", [user]) == 400
     assert first.one("SELECT count(DISTINCT visual_state) FROM dots.orb_states") == 400
     order = [row["visual_state"] for row in first.sql(
@@ -184,7 +142,7 @@ def test_past_its_bound_a_write_is_refused_whole(place):
     assert json.loads(place.redis.get(f"user:{user}:orb:state"))["visual_state"] == "s4"
     problem(api.http.delete(f"/v1/dots/users/{user}/state/orb"), 503, "history_full")
     proxy.accept()
-    wait_until(place.drained, 20)
+    wait_until(drained(place), 20)
     assert put(api, user, orb(100)).status_code == 200
     wait_until(lambda: api.count("orb_states") == 6, 10)
 
@@ -198,7 +156,7 @@ def test_rows_that_are_refused_hold_up_no_other(place):
     place.redis.xadd(STREAM, {"x": "nobody wrote this"})
     place.redis.xadd(STREAM, {"r": user, "v": "{"})
     done(put(api, user, orb(9)), 200)
-    wait_until(place.drained, 10)
+    wait_until(drained(place), 10)
     assert api.count("orb_states", "user_id = %s", [user]) == 4
     refused = api.sql("SELECT * FROM fourfold.history_refused WHERE row_id = %s", [nobody])
     assert [(row["error_code"], row["value"]["visual_state"]) for row in refused] == [
@@ -212,7 +170,7 @@ def test_a_flushed_redis_is_filled_from_the_history(place):
     body = orb(1, effects=[{"a": 1.10}], is_speaking=False)
     done(put(api, user, orb(0)), 200)
     done(put(api, user, body), 200)
-    wait_until(place.drained, 5)
+    wait_until(drained(place), 5)
     place.redis.flushdb()
     assert done(get(api, user), 200) == body
     assert json.loads(place.redis.get(f"user:{user}:orb:state")) == body
@@ -222,7 +180,7 @@ def test_a_flushed_redis_is_filled_from_the_history(place):
     wait_until(lambda: api.count("orb_states") == 3, 10)
     done(api.http.delete(f"/v1/dots/users/{user}/state/orb"), 204)
     problem(get(api, user), 404)
-    wait_until(place.drained, 5)
+    wait_until(drained(place), 5)
     problem(get(api, user), 404)
     place.redis.flushdb()
     problem(get(api, user), 404)
@@ -243,20 +201,18 @@ def test_rows_by_hand_are_restored_too(place):
 
 
 def test_a_delete_holds_before_it_is_kept(place):
-    proxy = place.proxy("postgres")
     api = place.gateway()
     user = api.user()
     done(put(api, user, orb(1)), 200)
-    wait_until(place.drained, 5)
-    # Another database user's lock holds the drain up, not the reads.
+    wait_until(drained(place), 5)
+    # Another session's lock holds the drain up, not the reads.
     with psycopg.connect(place.database_url) as link:
         link.execute("SELECT * FROM fourfold.history_cursors FOR UPDATE")
         done(api.http.delete(f"/v1/dots/users/{user}/state/orb"), 204)
         assert place.redis.xlen(STREAM) == 1
         problem(get(api, user), 404)
-    wait_until(place.drained, 10)
+    wait_until(drained(place), 10)
     problem(get(api, user), 404)
-    assert proxy
 
 
 @pytest.mark.parametrize("how", ["refuse", "pause"])
@@ -265,7 +221,7 @@ def test_without_redis_the_history_answers(place, how):
     api = place.gateway(REDIS_URL=proxy.url, FOURFOLD_REQUEST_TIMEOUT="2s")
     user = api.user()
     done(put(api, user, orb(1)), 200)
-    wait_until(place.drained, 5)
+    wait_until(drained(place), 5)
     getattr(proxy, how)()
     started = time.monotonic()
     answer = get(api, user)

@@ -5,6 +5,7 @@ enum Route: Equatable {
     case collection(pack: String, entity: String)
     case item(pack: String, entity: String, id: String)
     case connections(pack: String, entity: String, id: String)
+    case cache(pack: String, entity: String, id: String, name: String)
     case state(pack: String, entity: String, id: String, name: String)
     case entitySync(pack: String, entity: String, id: String)
     /// Rows of another entity that belong to this one.
@@ -69,6 +70,8 @@ enum Route: Equatable {
         case (5, "connections"):
             self = .connections(pack: pack, entity: path[2], id: path[3])
         case (5, "sync"): self = .entitySync(pack: pack, entity: path[2], id: path[3])
+        case (6, let name) where path[4] == "cache":
+            self = .cache(pack: pack, entity: path[2], id: path[3], name: name)
         case (6, let name) where path[4] == "state":
             self = .state(pack: pack, entity: path[2], id: path[3], name: name)
         case (5, let name):

@@ -7,6 +7,7 @@ internal import Runtime
 enum DirectRequest: Sendable {
     case item(ItemRead, Deadline)
     case state(StateRequest)
+    case cache(CacheRequest)
 
     /// - Returns: nil for what is left to the slower way, which also tells what is wrong.
     init?(_ request: HTTPRequest, _ gateway: Gateway) {
@@ -25,6 +26,12 @@ enum DirectRequest: Sendable {
                 gateway.ownership(context.caller, state.state.entity, id: state.id) == .certain
             else { return nil }
             self = .state(state)
+        case .cache(let pack, let entity, let id, let name):
+            guard let context = try? RequestContext(request, gateway.configuration),
+                let cache = try? gateway.served(pack).cache(name, of: entity),
+                let read = try? CacheRequest(context, cache, id: id)
+            else { return nil }
+            self = .cache(read)
         default: return nil
         }
     }
@@ -34,6 +41,7 @@ enum DirectRequest: Sendable {
         switch self {
         case .item(let read, _): read.location
         case .state(let state): state.location
+        case .cache(let cache): cache.location
         }
     }
 
@@ -47,6 +55,7 @@ enum DirectRequest: Sendable {
                 completion(read.response(answer))
             }
         case .state(let state): gateway.perform(state, completion: completion)
+        case .cache(let cache): gateway.perform(cache, completion: completion)
         }
     }
 }

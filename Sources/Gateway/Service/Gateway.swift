@@ -10,6 +10,7 @@ package final class Gateway: @unchecked Sendable {
     let packs: [String: ServedPack]
     let configuration: GatewayConfiguration
     let stores: StoreReaders
+    let caches: CacheReader
     /// Nil where requests are not limited.
     let limiter: RateLimiter?
     /// By pack.
@@ -27,6 +28,7 @@ package final class Gateway: @unchecked Sendable {
         self.packs = Dictionary(packs.map { ($0.pack.name, $0) }) { first, _ in first }
         self.configuration = configuration
         self.stores = stores
+        caches = CacheReader(loop: loop, redis: stores.redis, postgres: postgres)
         limiter = configuration.rateLimits.map {
             RateLimiter(redis: stores.redis, notice: $0.notice)
         }
@@ -117,6 +119,8 @@ package final class Gateway: @unchecked Sendable {
         case .connections(let pack, let entity, let id):
             let pack = try served(pack)
             return try await connections(context, pack, try pack.entity(entity), id: id)
+        case .cache(let pack, let entity, let id, let name):
+            return try await cache(context, try served(pack).cache(name, of: entity), id: id)
         case .state(let pack, let entity, let id, let name):
             return try await state(context, try served(pack).state(name, of: entity), id: id)
         case .entitySync(let pack, let entity, let id):

@@ -13,6 +13,7 @@ package final class ServedPack: Sendable {
     private let states: [String: [String: ServedState]]
     /// Of the messages of a channel, by its pattern.
     private let messageSchemas: [String: JSONSchema]
+    private let caches: [String: [String: ServedCache]]
 
     package init(_ pack: Pack, live limits: LiveLimits = .init()) {
         self.pack = pack
@@ -43,6 +44,21 @@ package final class ServedPack: Sendable {
             if let schema { schemas[rule.pattern.text] = schema }
         }
         messageSchemas = schemas
+        var caches: [String: [String: ServedCache]] = [:]
+        for rule in pack.live.caches {
+            guard let entity = entities[rule.entityPath] else { continue }
+            caches[rule.entityPath, default: [:]][rule.name] = ServedCache(rule, entity, pack)
+        }
+        self.caches = caches
+    }
+
+    func cache(_ name: String, of entity: String) throws(Problem) -> ServedCache {
+        if let cache = caches[entity]?[name] { return cache }
+        let served = try self.entity(entity)
+        let names = caches[entity]?.keys.sorted().joined(separator: ", ") ?? "none"
+        throw Problem(
+            .unknownState, "\(served.entity.path) has no cache of this name.",
+            hint: "There are: \(names).")
     }
 
     func state(_ name: String, of entity: String) throws(Problem) -> ServedState {

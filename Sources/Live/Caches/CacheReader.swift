@@ -1,0 +1,204 @@
+internal import JSON
+package import Postgres
+package import Redis
+package import Runtime
+
+/// Bounds and periods of a ``CacheReader``.
+package struct CacheLimits: Sendable {
+    /// How long one filler has before another may take over.
+    package var tokenMilliseconds = 3_000
+    /// Between looks at what another fills.
+    package var pollPeriod = Duration.milliseconds(10)
+    /// Longest work on one value.
+    package var timeout = Duration.seconds(10)
+    /// Fillings of one value that may be overtaken by changes of its row, one after the other.
+    package var attemptCountMax = 3
+
+    package init() {}
+}
+
+/// Why a value cannot be read.
+package enum CacheFailure: Error, Sendable {
+    case postgres(PostgresError)
+    /// Another process did not fill it in time, or this one's deadline passed.
+    case timedOut
+}
+
+/// Reads values through Redis: who misses one asks PostgreSQL once for all who wait.
+///
+/// Belongs to its loop. Loops and processes keep apart by a token in Redis.
+package final class CacheReader: @unchecked Sendable {
+    /// Nil where the view has no such row.
+    package typealias Answer = Result<CacheValue?, CacheFailure>
+
+    private final class Waiter {
+        private var completion: ((Answer) -> Void)?
+        var timer: LoopTimer?
+
+        init(_ completion: @escaping (Answer) -> Void) { self.completion = completion }
+
+        func answer(_ answer: Answer) {
+            timer?.cancel()
+            timer = nil
+            completion?(answer)
+            completion = nil
+        }
+    }
+
+    private let loop: EventLoop
+    private let redis: RedisClient
+    private let postgres: PostgresClient
+    private let limits: CacheLimits
+    private var waiters: [String: [Waiter]] = [:]
+
+    package init(
+        loop: EventLoop, redis: RedisClient, postgres: PostgresClient, limits: CacheLimits = .init()
+    ) {
+        self.loop = loop
+        self.redis = redis
+        self.postgres = postgres
+        self.limits = limits
+    }
+
+    /// Reads a value. On the loop.
+    ///
+    /// - Parameters:
+    ///   - id: The row's key as it stands in Redis.
+    ///   - completion: Called once, on the loop, at the deadline at the latest.
+    package func read(
+        _ source: CacheSource, id: String, deadline: Deadline,
+        completion: @escaping @Sendable (Answer) -> Void
+    ) {
+        let key = source.rule.key.filled([id])
+        // Leaves time to ask PostgreSQL where Redis does not answer.
+        let half = Deadline.after(deadline.remaining / 2)
+        redis.command(["GET", key], deadline: half) { [self] reply in
+            if case .success(.bytes(let bytes)) = reply,
+                let value = CacheValue(stored: bytes, ownerMember: source.ownerMember)
+            {
+                return completion(.success(value))
+            }
+            wait(source, id: id, key: key, deadline: deadline, completion)
+        }
+    }
+
+    /// Joins those who wait for a key; the first begins to fill it.
+    private func wait(
+        _ source: CacheSource, id: String, key: String, deadline: Deadline,
+        _ completion: @escaping @Sendable (Answer) -> Void
+    ) {
+        let waiter = Waiter(completion)
+        waiter.timer = loop.schedule(after: deadline.remaining) {
+            waiter.answer(.failure(.timedOut))
+        }
+        waiters[key, default: []].append(waiter)
+        if waiters[key]?.count ?? 0 > 1 { return }
+        loop.spawn { [self] in
+            let answer = await fill(source, id: id, key: key)
+            let waiting = waiters.removeValue(forKey: key) ?? []
+            for waiter in waiting { waiter.answer(answer) }
+        }
+    }
+
+    // MARK: Filling
+
+    private func fill(_ source: CacheSource, id: String, key: String) async -> Answer {
+        let deadline = Deadline.after(limits.timeout)
+        let token = String(UInt64.random(in: 0...UInt64.max), radix: 16)
+        let keys: [RedisArgument] = [.text(key), .text(CacheScripts.token(of: key))]
+        var attempt = 0
+        do throws(RedisError) {
+            while attempt < limits.attemptCountMax {
+                if deadline.hasPassed { return .failure(.timedOut) }
+                let reply = try await claim(keys, token, deadline)
+                switch reply {
+                case .bytes(let bytes):
+                    if let value = CacheValue(stored: bytes, ownerMember: source.ownerMember) {
+                        return .success(value)
+                    }
+                    // No gateway stored this.
+                    _ = try await redis.command(["DEL", key], deadline: deadline)
+                case .integer(1):
+                    attempt += 1
+                    if let answer = try await fillClaimed(source, id, keys, token, deadline) {
+                        return answer
+                    }
+                default: try? await loop.sleep(for: limits.pollPeriod)
+                }
+            }
+            // The row changes faster than it can be kept: what was read last is true enough.
+            return await query(source, id, deadline, isDegraded: false)
+        } catch {
+            return await query(source, id, deadline, isDegraded: true)
+        }
+    }
+
+    private func claim(
+        _ keys: [RedisArgument], _ token: String, _ deadline: Deadline
+    ) async throws(RedisError) -> RedisReply {
+        // Where Redis hangs, PostgreSQL is asked well before those who wait give up.
+        let soon = min(deadline, .after(.seconds(1)))
+        do throws(RedisError) {
+            return try await redis.run(
+                CacheScripts.claim, keys: keys,
+                arguments: [.text(token), .number(Int64(limits.tokenMilliseconds))],
+                deadline: soon)
+        } catch {
+            guard case .rejected(code: "WRONGTYPE") = error, case .text(let key) = keys[0] else {
+                throw error
+            }
+            _ = try await redis.command(["DEL", key], deadline: soon)
+            return .integer(0)
+        }
+    }
+
+    /// - Returns: nil if the row changed meanwhile.
+    private func fillClaimed(
+        _ source: CacheSource, _ id: String, _ keys: [RedisArgument], _ token: String,
+        _ deadline: Deadline
+    ) async throws(RedisError) -> Answer? {
+        let answer = await query(source, id, deadline, isDegraded: false)
+        guard case .success(let value?) = answer, isKept(value, source) else {
+            _ = try await redis.run(
+                CacheScripts.release, keys: keys, arguments: [.text(token)], deadline: deadline)
+            return answer
+        }
+        let filled = try await redis.run(
+            CacheScripts.fill, keys: keys,
+            arguments: [
+                .text(token), .bytes(value.json), .number(Int64(source.rule.ttlSeconds) * 1_000),
+            ], deadline: deadline)
+        return filled.int == 1 ? answer : nil
+    }
+
+    /// A value that does not tell whose it is could be shown to others from Redis.
+    private func isKept(_ value: CacheValue, _ source: CacheSource) -> Bool {
+        guard let member = source.ownerMember, let owner = value.owner else { return true }
+        guard CacheValue(stored: value.json, ownerMember: member)?.owner != owner else {
+            return true
+        }
+        Log.warning(
+            "a cached value does not carry its owner, so it is not kept",
+            ("view", source.rule.view), ("member", member))
+        return false
+    }
+
+    private func query(
+        _ source: CacheSource, _ id: String, _ deadline: Deadline, isDegraded: Bool
+    ) async -> Answer {
+        do throws(PostgresError) {
+            let result = try await postgres.query(
+                source.statement, [.text(id)], deadline: deadline)
+            guard result.rowCount > 0, !result.isNull(0, 0) else { return .success(nil) }
+            guard let document = try? JSONDocument.parse(Array(result.bytes(0, 0))) else {
+                return .success(nil)
+            }
+            return .success(
+                CacheValue(
+                    json: document.root.serialized(), owner: result.string(0, 1),
+                    isDegraded: isDegraded))
+        } catch {
+            return .failure(.postgres(error))
+        }
+    }
+}
