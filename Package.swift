@@ -86,7 +86,7 @@ let package = Package(
         tests("JSON"),
         tests("Settings"),
         tests("Packs", ["Postgres", "Runtime"]),
-        tests("Gateway", ["Packs", "Postgres", "JSON", "Runtime"]),
+        tests("Gateway", ["HTTPServer", "Packs", "Postgres", "JSON", "Runtime"]),
         tests("HTTPServer", ["Runtime"]),
         .target(
             name: "ClientTestSupport", dependencies: ["Runtime"], path: "Tests/ClientTestSupport",

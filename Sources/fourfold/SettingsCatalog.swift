@@ -130,7 +130,7 @@ let settingsCatalog: [Setting] = [
 
     // Channels.
     Setting(
-        "FOURFOLD_CHANNEL_HISTORY", .integer(1...1_000_000, unit: "messages"), default: "1000",
+        "FOURFOLD_CHANNEL_HISTORY", .integer(1...1_000_000, unit: "entries"), default: "1000",
         "Messages kept for each channel, for listeners that resume."),
     Setting(
         "FOURFOLD_CHANNEL_RETENTION", .duration(.seconds(1)...(.seconds(30 * 86_400))),

@@ -174,8 +174,3 @@ def get(gateway, path, headers=None):
         return connection.status, connection.headers, connection.body()
     finally:
         connection.close()
-
-
-def now_id():
-    """An id as it would be given now."""
-    return str(time.time_ns() // 1_000)

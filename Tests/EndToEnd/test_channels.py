@@ -110,6 +110,16 @@ def test_a_body_that_is_no_message(api, body, status, code):
     problem(answer, status, code)
 
 
+def test_a_message_that_does_not_fit_the_schema_of_the_channel(api):
+    wrong = {"insight_id": 789, "source_entities": ["123", 456]}
+    found = problem(api("POST", "channels/user:1:insights", wrong), 400, "invalid_value")
+    assert {error["field"] for error in found["errors"]} == {"insight_id", "source_entities.1"}
+
+
+def test_a_channel_on_which_nobody_publishes(api):
+    problem(api("POST", "channels/config", {"name": "dimensions"}), 403, "forbidden")
+
+
 def test_another_media_type(api):
     answer = api("POST", "channels/user:1:cards", content=b"a=1",
                  headers={"Content-Type": "application/x-www-form-urlencoded"})

@@ -193,9 +193,15 @@ def test_without_the_embedder(system, broken):
 def test_without_redis(system, broken):
     for route in ALL_ROUTES:
         whole(system.ask(route))
+        is_of_redis = route == "session"
+        assert (system.ask(route).headers.get("fourfold-degraded") == "redis") == is_of_redis
     ready(system, "redis")
-    wait_until(lambda: {lane["state"] for lane in system.ask("status").json()["lanes"]}
-               == {"idle"}, 20)
+    lane_waits(system, "live", change={"name": f"bay {time.time()}"})
+    wait_until(lambda: {lane["state"] for lane in system.ask("status").json()["lanes"]
+                        if lane["lane"] != "live"} == {"idle"}, 20)
+    answer = system.gateway.http.get("/v1/dots/configuration")
+    assert answer.status_code == 200 and len(answer.json()["items"]) == 2
+    assert answer.headers["Fourfold-Degraded"] == "redis"
 
 
 @breaking("postgres")

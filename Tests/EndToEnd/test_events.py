@@ -2,16 +2,21 @@
 
 import hashlib
 import json
+import pathlib
 import random
+import shutil
 import threading
 import time
 import uuid
 
+import httpx
 import pytest
 
-from api import problem
-from event_stream import Connection, EventStream, get, now_id
+from api import Api, problem
+from event_stream import Connection, EventParser, EventStream, get
+from faults import FaultProxy
 from live import live, live_database, publish  # noqa: F401
+from waiting import wait_until
 
 ONE, TWO, THREE = "user:1:cards", "user:1:insights", "user:2:cards"
 
@@ -52,6 +57,33 @@ def test_a_foreign_message_comes_live_without_an_id(live):  # noqa: F811
         (last, ONE, '{"n":2}')]
     again = live.listen(gateway, ONE, after=first)
     assert again.wait(1) == [(last, ONE, '{"n":2}')]
+
+
+def test_changes_of_rows_and_states_come_with_ids(live):  # noqa: F811
+    gateway = live.gateway(FOURFOLD_LANES="on")
+    api = Api(gateway, live.database_url)
+    try:
+        user = api.user()
+        cards, orb = f"user:{user}:cards", f"user:{user}:orb_state"
+        stream = live.listen(gateway, cards, orb)
+        state = {"visual_state": "thinking", "emotional_tone": "curious", "energy_level": 0.5}
+        answer = gateway.http.put(f"/v1/dots/users/{user}/state/orb", json=state)
+        assert answer.status_code == 200, answer.text
+        stream.wait(1)
+        concept = api.concept(user)
+        wait_until(lambda: [each for each in stream.events if each[1] == cards], 20)
+        api.sql("UPDATE dots.concepts SET name = 'by hand' WHERE concept_id = %s", [concept])
+        wait_until(lambda: "updated" in stream.data[-1], 20)
+        assert stream.events[0][1] == orb
+        assert json.loads(stream.data[0])["visual_state"] == "thinking"
+        changes = [json.loads(data) for _, event, data in stream.events if event == cards]
+        assert [(each["action"], each["card_id"]) for each in changes] == [
+            ("created", concept), ("updated", concept)]
+        again = live.listen(gateway, cards, orb, after=stream.events[0][0])
+        again.wait(2)
+        assert again.events == stream.events[1:]
+    finally:
+        api.close()
 
 
 def test_one_subscription_however_many_listen(live):  # noqa: F811
@@ -111,7 +143,6 @@ def test_resuming_before_the_first_message(live):  # noqa: F811
     gateway = live.gateway()
     start = live.listen(gateway, ONE).close()
     publish(gateway, ONE, {"n": 1})
-    assert numbers(live.listen(gateway, ONE, after=start)) in ([], [1])
     resumed = live.listen(gateway, ONE, after=start)
     resumed.wait(1)
     assert numbers(resumed) == [1]
@@ -282,7 +313,6 @@ def test_a_slow_reader_is_dropped_and_resumes(live):  # noqa: F811
     quick.wait(400, deadline=20)
     assert numbers(quick) == list(range(400))
     # It reads at last: what was on its way, why it was dropped, and the end.
-    from event_stream import EventParser
     parser, events = EventParser(), []
     try:
         for piece in slow.chunks():
@@ -339,8 +369,6 @@ def test_redis_is_killed_and_keeps_its_data(live):  # noqa: F811
 
 
 def test_what_was_sent_while_the_gateway_could_not_hear(live, stores):  # noqa: F811
-    from faults import FaultProxy
-    import httpx
     url = httpx.URL(stores.redis_url)
     proxy = FaultProxy(("tcp", (url.host, url.port)))
     try:
@@ -363,7 +391,7 @@ def test_what_was_sent_while_the_gateway_could_not_hear(live, stores):  # noqa: 
                     if event in (ONE, TWO)] == expected
             assert "reset" not in [event for _, event, _ in stream.events]
     finally:
-        for gateway in live._gateways:
+        for gateway in live.gateways:
             gateway.stop()
         proxy.close()
 
@@ -377,44 +405,36 @@ def test_redis_comes_back_empty(live):  # noqa: F811
     try:
         live.redis.config_set("save", "")
         live.stores.kill("redis")
-        directory = remove_redis_data(live)
+        shutil.rmtree(append_only_folder(live))
         live.stores.start("redis")
         stream.wait_for("reset")
         sent = publish(gateway, ONE, {"n": 1})
         assert stream.wait_for(ONE) and stream.wait(3)
         assert [each for each in stream.events if each[1] == ONE][-1][0] == sent
         assert json.loads(stream.wait_for("reset")[2]) == {"reason": "lost"}
-        assert directory
     finally:
         live.stores.start("redis")
 
 
-def remove_redis_data(live):  # noqa: F811
-    """Forgets the append-only files of the Redis that was killed."""
-    import pathlib
-    import shutil
+def append_only_folder(live):  # noqa: F811
+    """Where Redis keeps its log of writes."""
     raw = (live.stores.run_dir / "commands" / "redis").read_bytes().split(b"\0")
-    directory = pathlib.Path(raw[raw.index(b"--dir") + 1].decode())
-    shutil.rmtree(directory / "appendonlydir", ignore_errors=True)
-    return directory
+    return pathlib.Path(raw[raw.index(b"--dir") + 1].decode()) / "appendonlydir"
 
 
 def test_redis_comes_back_with_older_data(live):  # noqa: F811
-    import pathlib
-    import shutil
     gateway = live.gateway()
     stream = live.listen(gateway, ONE)
     first = publish(gateway, ONE, {"n": 0})
     stream.wait(1)
-    raw = (live.stores.run_dir / "commands" / "redis").read_bytes().split(b"\0")
-    directory = pathlib.Path(raw[raw.index(b"--dir") + 1].decode())
-    copy = directory / "copy"
-    shutil.copytree(directory / "appendonlydir", copy)
+    folder = append_only_folder(live)
+    copy = folder.with_name("copy")
+    shutil.copytree(folder, copy)
     publish(gateway, ONE, {"n": 1})
     stream.wait(2)
     live.stores.kill("redis")
-    shutil.rmtree(directory / "appendonlydir")
-    copy.rename(directory / "appendonlydir")
+    shutil.rmtree(folder)
+    copy.rename(folder)
     live.stores.start("redis")
     stream.wait_for("reset")
     sent = publish(gateway, ONE, {"n": 2})
@@ -429,6 +449,48 @@ def test_redis_comes_back_with_older_data(live):  # noqa: F811
         assert json.loads(resumed.wait_for("reset")[2]) == {"reason": "lost"}
 
 
+@pytest.mark.parametrize("break_it, mend_it", [
+    (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0")),
+    (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),
+], ids=["full", "read-only"])
+def test_redis_takes_no_writes(live, break_it, mend_it):  # noqa: F811
+    gateway = live.gateway(FOURFOLD_EVENTS_HEARTBEAT="200ms")
+    stream = live.listen(gateway, ONE)
+    first = publish(gateway, ONE, {"n": 0})
+    try:
+        live.redis.execute_command(*break_it)
+        answer = gateway.http.post(f"/v1/dots/channels/{ONE}", json={"n": 1})
+        problem(answer, 503, "store_unavailable")
+        assert answer.headers["retry-after"]
+        assert numbers(live.listen(gateway, ONE)) == []
+        live.listen(gateway, ONE, after=str(int(first) - 1)).wait_begun()
+        live.redis.publish(ONE, "foreign")
+        assert stream.wait(2)[1][2] == "foreign"
+    finally:
+        live.redis.execute_command(*mend_it)
+    last = publish(gateway, ONE, {"n": 1})
+    assert stream.wait(3)[-1][0] == last
+
+
+def test_redis_accepts_and_says_nothing(live):  # noqa: F811
+    gateway = live.gateway(FOURFOLD_REQUEST_TIMEOUT="1s")
+    stream = live.listen(gateway, ONE)
+    live.stores.pause("redis")
+    try:
+        started = time.monotonic()
+        status, headers, _ = get(gateway, f"/v1/dots/events?channels={ONE}")
+        assert status == 503 and headers["retry-after"]
+        answer = gateway.http.post(f"/v1/dots/channels/{ONE}", json={"n": 1})
+        assert answer.status_code in (503, 504)
+        assert time.monotonic() - started < 4
+        stream.wait_for("degraded", deadline=25)
+    finally:
+        live.stores.resume("redis")
+    stream.wait_for("recovered", deadline=20)
+    publish(gateway, ONE, {"n": 2})
+    stream.wait_for(ONE)
+
+
 # A storm.
 
 class Reader(threading.Thread):
@@ -439,51 +501,67 @@ class Reader(threading.Thread):
         self.gateways, self.channels = gateways, channels
         self.random = random.Random(seed)
         self.got, self.failure, self.wanted = [], None, None
+        self.has_begun = False
         self.start()
 
     def run(self):
         try:
             last = None
             while self.wanted is None or len(self.got) < self.wanted:
-                stream = EventStream(self.random.choice(self.gateways), self.channels, after=last)
-                if last is None:
-                    stream.wait_begun()
-                    self.begun = True
-                seen = 0
-                end = time.monotonic() + self.random.uniform(0.02, 0.6)
-                while time.monotonic() < end and not self.is_whole(stream):
-                    time.sleep(0.01)
-                last = stream.close() or last
-                assert seen == 0
-                self.got += stream.events
+                last = self.read_for_a_while(last)
         except Exception as caught:
             self.failure = caught
 
-    begun = False
+    def read_for_a_while(self, last):
+        try:
+            stream = EventStream(self.random.choice(self.gateways), self.channels, after=last)
+        except AssertionError as refused:
+            # The gateway whose Redis is away says 503.
+            assert "store_unavailable" in str(refused)
+            time.sleep(0.05)
+            return last
+        if last is None:
+            stream.wait_begun()
+            self.has_begun = True
+        end = time.monotonic() + self.random.uniform(0.02, 0.6)
+        while time.monotonic() < end and not self.is_whole(stream):
+            time.sleep(0.01)
+        last = stream.close() or last
+        self.got += [each for each in stream.events if each[1] not in ("degraded", "recovered")]
+        return last
 
     def is_whole(self, stream):
         return self.wanted is not None and len(self.got) + len(stream.events) >= self.wanted
 
 
-def test_a_storm_of_readers_that_drop_and_resume(live):  # noqa: F811
-    gateways = [live.gateway(FOURFOLD_LOOPS=2), live.gateway()]
-    names = [f"user:{n}:cards" for n in range(40)]
-    readers = [Reader(gateways, random.Random(n).sample(names, 3), n) for n in range(50)]
-    deadline = time.monotonic() + 10
-    while not all(reader.begun or reader.failure for reader in readers):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    sent = []
-    end = time.monotonic() + 6
-    while time.monotonic() < end:
-        channel = names[len(sent) % len(names)]
-        sent.append((publish(gateways[len(sent) % 2], channel, {"n": len(sent)}), channel))
-    expected = {}
-    for reader in readers:
-        expected[reader] = [id for id, channel in sent if channel in reader.channels]
-        reader.wanted = len(expected[reader])
-    for reader in readers:
-        reader.join(20)
-        assert reader.failure is None, reader.failure
-        assert [id for id, _, _ in reader.got] == expected[reader]
-    assert len(sent) > 200
+@pytest.mark.parametrize("is_cut", [False, True], ids=["steady", "cut"])
+def test_a_storm_of_readers_that_drop_and_resume(live, stores, is_cut):  # noqa: F811
+    """None is lost, none comes twice, all are in order; also where a gateway loses Redis."""
+    url = httpx.URL(stores.redis_url)
+    proxy = FaultProxy(("tcp", (url.host, url.port)))
+    try:
+        gateways = [live.gateway(FOURFOLD_LOOPS=2),
+                    live.gateway(REDIS_URL=stores.url_through("redis", proxy.port, ""))]
+        names = [f"user:{n}:cards" for n in range(40)]
+        readers = [Reader(gateways, random.Random(n).sample(names, 3), n) for n in range(50)]
+        wait_until(lambda: all(each.has_begun or each.failure for each in readers), 20)
+        sent, end, cut_at = [], time.monotonic() + 6, 0
+        while time.monotonic() < end:
+            if is_cut and time.monotonic() > cut_at:
+                proxy.cut()
+                cut_at = time.monotonic() + 0.5
+            channel = names[len(sent) % len(names)]
+            sent.append((publish(gateways[0], channel, {"n": len(sent)}), channel))
+        expected = {}
+        for reader in readers:
+            expected[reader] = [id for id, channel in sent if channel in reader.channels]
+            reader.wanted = len(expected[reader])
+        for reader in readers:
+            reader.join(30)
+            assert reader.failure is None, reader.failure
+            assert [id for id, _, _ in reader.got] == expected[reader]
+        assert len(sent) > 200
+    finally:
+        for gateway in live.gateways:
+            gateway.stop()
+        proxy.close()

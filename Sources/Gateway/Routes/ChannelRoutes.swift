@@ -37,7 +37,7 @@ extension Gateway {
         switch error {
         case .unavailable:
             .unavailable(
-                .storeUnavailable, "Redis does not deliver messages at present.",
+                .storeUnavailable, "Redis delivers nothing at present.",
                 retryAfter: .seconds(1))
         case .tooMany:
             .unavailable(
@@ -55,7 +55,7 @@ extension Gateway {
         guard rule.isPublishable else {
             throw Problem(.forbidden, "Only the gateway itself publishes on this channel.")
         }
-        let message = try message(context)
+        let message = try message(context, served, rule)
         do throws(RedisError) {
             let sent = try await stores.channels.publish(
                 message, on: name, deadline: context.deadline)
@@ -71,7 +71,9 @@ extension Gateway {
     }
 
     /// The body on one line.
-    private func message(_ context: RequestContext) throws(Problem) -> [UInt8] {
+    private func message(
+        _ context: RequestContext, _ served: ServedPack, _ rule: ChannelRule
+    ) throws(Problem) -> [UInt8] {
         let root = try context.json().root
         guard root.kind == .object else {
             throw Problem(.invalidBody, "A message is a JSON object.")
@@ -80,6 +82,13 @@ extension Gateway {
         let byteCountMax = stores.channels.messageByteCountMax
         guard message.count <= byteCountMax else {
             throw Problem(.bodyTooLarge, "A message has at most \(byteCountMax) bytes.")
+        }
+        let errors = served.errors(in: root, of: rule)
+        guard errors.isEmpty else {
+            throw Problem(
+                .invalidValue, "The message does not fit the schema of the channel.",
+                hint: "Correct the fields in errors.",
+                errors: errors.map { FieldError($0.path.isEmpty ? "body" : $0.path, $0.message) })
         }
         return message
     }

@@ -22,8 +22,9 @@ struct EventsRequest: Equatable {
         for (name, value) in request.query {
             switch name {
             case "channels":
-                for channel in value.split(separator: ",") where seen.insert(String(channel)).inserted {
-                    channels.append(String(channel))
+                for channel in value.split(separator: ",").map(String.init)
+                where seen.insert(channel).inserted {
+                    channels.append(channel)
                 }
             case "last_event_id": lastID = value
             default: try EventsRequest.requireKnown(name)
@@ -71,7 +72,9 @@ extension LiveRules {
         if let (rule, values) = channel(name) {
             guard let owner else { return rule }
             let place = rule.pattern.places.firstIndex(of: ownerPlace)
-            if let place, values[place] == owner { return rule }
+            // Channels have UUIDs as PostgreSQL writes them.
+            let canonical = isUUID(owner) ? owner.lowercased() : owner
+            if let place, values[place] == canonical { return rule }
         }
         throw Problem(
             .unknownChannel, "The pack has no such channel, or it is not the caller's.",

@@ -1,3 +1,4 @@
+internal import JSON
 package import Live
 package import Packs
 
@@ -10,13 +11,17 @@ package final class ServedPack: Sendable {
     private let entities: [String: ServedEntity]
     /// By entity and name.
     private let states: [String: [String: ServedState]]
+    /// Of the messages of a channel, by its pattern.
+    private let messageSchemas: [String: JSONSchema]
     private let caches: [String: [String: ServedCache]]
 
     package init(_ pack: Pack, live limits: LiveLimits = .init()) {
         self.pack = pack
         let sessions = ServedSessions(pack)
         self.sessions = sessions
-        configuration = pack.live.configuration.map { ServedConfiguration(pack, $0, limits.channels) }
+        configuration = pack.live.configuration.map {
+            ServedConfiguration(pack, $0, limits.channels)
+        }
         // The routes of sessions stand in the place of those of their entity.
         let ordinary = pack.entities.filter { $0.path != sessions?.rule.entityPath }
         let served = ordinary.map { entity in
@@ -31,6 +36,14 @@ package final class ServedPack: Sendable {
                 rule, entity, pack, limits)
         }
         self.states = states
+        var schemas: [String: JSONSchema] = [:]
+        for rule in pack.live.channels {
+            // What does not compile was refused when the pack was loaded.
+            let schema = rule.schema.flatMap { try? JSONDocument.parse($0) }
+                .flatMap { JSONSchema.compile($0.root).schema }
+            if let schema { schemas[rule.pattern.text] = schema }
+        }
+        messageSchemas = schemas
         var caches: [String: [String: ServedCache]] = [:]
         for rule in pack.live.caches {
             guard let entity = entities[rule.entityPath] else { continue }
@@ -55,6 +68,11 @@ package final class ServedPack: Sendable {
         throw Problem(
             .unknownState, "\(served.entity.path) has no state of this name.",
             hint: "There are: \(names).")
+    }
+
+    /// What is wrong with a message that a caller publishes.
+    func errors(in message: JSONValue, of rule: ChannelRule) -> [JSONSchemaError] {
+        messageSchemas[rule.pattern.text]?.errors(in: message) ?? []
     }
 
     /// The sessions, if this is their path.

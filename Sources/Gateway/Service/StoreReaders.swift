@@ -20,7 +20,8 @@ package final class StoreReaders: @unchecked Sendable {
     private let packs: [String: PackReaders]
 
     package init(
-        redis: RedisClient, channels: ChannelRegistry, neo4j: Neo4jClient?, weaviate: WeaviateClient?, sync: SyncReader,
+        redis: RedisClient, channels: ChannelRegistry,
+        neo4j: Neo4jClient?, weaviate: WeaviateClient?, sync: SyncReader,
         relay: Relay?, overload: LaneOverload, packs: [String: PackReaders]
     ) {
         self.redis = redis

@@ -160,7 +160,7 @@ package final class ChannelHub: Flushable, @unchecked Sendable {
         }
         if oversizedCount > 0 {
             Log.warning(
-                "messages of other clients were too large to deliver",
+                "what other clients published was too large to deliver",
                 ("count", String(oversizedCount)))
             oversizedCount = 0
         }

@@ -42,7 +42,8 @@ extension ChannelRegistry {
             let page: HistoryPage?
             do throws(RedisError) {
                 page = try await self.page(
-                    listener.channelNames, after: listener.feed.cursor, deadline: .after(.seconds(5)))
+                    listener.channelNames, after: listener.feed.cursor,
+                    deadline: .after(.seconds(5)))
             } catch {
                 page = nil
             }

@@ -99,16 +99,16 @@ private let pageSource = """
       end
     end
     table.sort(entries, function(one, other) return one[1] < other[1] end)
-    local messages, byteCount = reply[7], 0
+    local page, byteCount = reply[7], 0
     for _, entry in ipairs(entries) do
       if horizon and entry[1] > horizon then break end
       if byteCount > tonumber(ARGV[3]) then
         reply[5] = 1
         break
       end
-      messages[#messages + 1] = entry[2]
-      messages[#messages + 1] = entry[3]
-      messages[#messages + 1] = entry[4]
+      page[#page + 1] = entry[2]
+      page[#page + 1] = entry[3]
+      page[#page + 1] = entry[4]
       byteCount = byteCount + #entry[4]
       reply[6] = entry[2]
     end

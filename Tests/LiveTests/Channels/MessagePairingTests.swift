@@ -33,7 +33,8 @@ struct MessagePairingTests {
                 .nothing, .message(channel: "b", id: 0), .message(channel: "a", id: 0),
             ]),
         Case(
-            testDescription: "two ids", pushes: [(sent + "a", "12"), (sent + "a", "13"), ("a", "x")],
+            testDescription: "two ids",
+            pushes: [(sent + "a", "12"), (sent + "a", "13"), ("a", "x")],
             expected: [.nothing, .nothing, .message(channel: "a", id: 13)]),
         Case(
             testDescription: "a position", pushes: [(ChannelScript.positionChannel, "99")],
