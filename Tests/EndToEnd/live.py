@@ -8,6 +8,7 @@ import redis
 
 from event_stream import EventStream
 from gateway import Gateway, new_database
+from waiting import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -63,3 +64,8 @@ def publish(gateway, channel, message, **options):
     answer = gateway.http.post(f"/v1/dots/channels/{channel}", json=message, **options)
     assert answer.status_code == 200, answer.text
     return answer.json()["id"]
+
+
+def publish_when_back(gateway, channel, message):
+    """The same after Redis was away: each connection of a gateway finds it again by itself."""
+    return wait_until(lambda: publish(gateway, channel, message), 20)

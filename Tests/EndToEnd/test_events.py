@@ -15,7 +15,7 @@ import pytest
 from api import Api, problem
 from event_stream import Connection, EventParser, EventStream, get
 from faults import FaultProxy
-from live import live, live_database, publish  # noqa: F401
+from live import live, live_database, publish, publish_when_back  # noqa: F401
 from waiting import wait_until
 
 ONE, TWO, THREE = "user:1:cards", "user:1:insights", "user:2:cards"
@@ -362,7 +362,7 @@ def test_redis_is_killed_and_keeps_its_data(live):  # noqa: F811
     live.stores.start("redis")
     stream.wait_for("recovered")
     idle.wait_for("recovered")
-    publish(gateway, TWO, {"n": 1})
+    publish_when_back(gateway, TWO, {"n": 1})
     stream.wait(4)
     assert [event for _, event, _ in stream.events] == [ONE, "degraded", "recovered", TWO]
     assert [event for _, event, _ in idle.events] == ["degraded", "recovered"]
@@ -408,7 +408,7 @@ def test_redis_comes_back_empty(live):  # noqa: F811
         shutil.rmtree(append_only_folder(live))
         live.stores.start("redis")
         stream.wait_for("reset")
-        sent = publish(gateway, ONE, {"n": 1})
+        sent = publish_when_back(gateway, ONE, {"n": 1})
         assert stream.wait_for(ONE) and stream.wait(3)
         assert [each for each in stream.events if each[1] == ONE][-1][0] == sent
         assert json.loads(stream.wait_for("reset")[2]) == {"reason": "lost"}
@@ -437,7 +437,7 @@ def test_redis_comes_back_with_older_data(live):  # noqa: F811
     copy.rename(folder)
     live.stores.start("redis")
     stream.wait_for("reset")
-    sent = publish(gateway, ONE, {"n": 2})
+    sent = publish_when_back(gateway, ONE, {"n": 2})
     assert int(sent) > int(stream.events[1][0])
     deadline = time.monotonic() + 10
     while stream.events[-1][0] != sent:
@@ -468,7 +468,7 @@ def test_redis_takes_no_writes(live, break_it, mend_it):  # noqa: F811
         assert stream.wait(2)[1][2] == "foreign"
     finally:
         live.redis.execute_command(*mend_it)
-    last = publish(gateway, ONE, {"n": 1})
+    last = publish_when_back(gateway, ONE, {"n": 1})
     assert stream.wait(3)[-1][0] == last
 
 
@@ -487,7 +487,7 @@ def test_redis_accepts_and_says_nothing(live):  # noqa: F811
     finally:
         live.stores.resume("redis")
     stream.wait_for("recovered", deadline=20)
-    publish(gateway, ONE, {"n": 2})
+    publish_when_back(gateway, ONE, {"n": 2})
     stream.wait_for(ONE)
 
 
