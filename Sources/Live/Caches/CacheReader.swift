@@ -86,8 +86,8 @@ package final class CacheReader: @unchecked Sendable {
                 {
                     return completion(.success(value))
                 }
-            case .success, .failure(.rejected(code: "WRONGTYPE")): break
-            case .failure: copies.failed()
+            case .success: break
+            case .failure(let error): copies.failed(error)
             }
             wait(source, id: id, key: key, deadline: deadline, completion)
         }
@@ -141,7 +141,7 @@ package final class CacheReader: @unchecked Sendable {
             // The row changes faster than it can be kept: what was read last is true enough.
             return await query(source, id, deadline, isDegraded: false)
         } catch {
-            copies.failed()
+            copies.failed(error)
             return await query(source, id, deadline, isDegraded: true)
         }
     }
@@ -178,15 +178,15 @@ package final class CacheReader: @unchecked Sendable {
                 CacheScripts.release, keys: keys, arguments: [.text(token)], deadline: soon)
             return answer
         }
+        let milliseconds = Int64(source.rule.ttlSeconds) * 1_000
         do throws(RedisError) {
             let filled = try await redis.run(
                 CacheScripts.fill, keys: keys,
-                arguments: [
-                    .text(token), .bytes(value.json), .number(Int64(source.rule.ttlSeconds) * 1_000),
-                ], deadline: soon)
+                arguments: [.text(token), .bytes(value.json), .number(milliseconds)],
+                deadline: soon)
             return filled.int == 1 ? answer : nil
         } catch {
-            copies.failed()
+            copies.failed(error)
             value.isDegraded = true
             return .success(value)
         }

@@ -24,7 +24,7 @@ package final class CopyGuard: @unchecked Sendable {
                 "SET", CopyGuard.probeKey, "1", "PX", String(CopyGuard.probeMilliseconds),
             ])
             redis.command(probe, deadline: .after(CopyGuard.patience)) { [weak self] reply in
-                if case .failure = reply { self?.failed() }
+                if case .failure(let error) = reply { self?.failed(error) }
             }
         }
         return isBelieved
@@ -32,6 +32,14 @@ package final class CopyGuard: @unchecked Sendable {
 
     package var isBelieved: Bool { trust.isBelieved(now: monotonicNanoseconds()) }
 
-    /// Redis did not answer, or refused a write.
-    package func failed() { trust.failed(now: monotonicNanoseconds()) }
+    /// Told of every error of Redis; counts those that are not of one command or of this process.
+    package func failed(_ error: RedisError) {
+        switch error {
+        case .rejected(code: "WRONGTYPE"), .commandTooLarge, .commandRefused, .cancelled,
+            .overloaded:
+            break
+        case .rejected, .unreachable, .unauthorized, .timedOut, .connectionLost:
+            trust.failed(now: monotonicNanoseconds())
+        }
+    }
 }

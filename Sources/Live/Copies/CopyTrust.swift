@@ -8,7 +8,7 @@ internal import Runtime
 struct CopyTrust: Sendable {
     /// From one probe to the next: a Redis that refuses writes is believed no longer than this.
     var probePeriod = Duration.milliseconds(500)
-    /// From the last failure on: more than the longest pause of the live lane, so that it was there.
+    /// From the last failure on: more than the longest pause of the live lane, so it was there.
     var recoveryPeriod = Duration.seconds(3)
 
     private var probedAt: UInt64?
