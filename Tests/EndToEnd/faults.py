@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import time
 
 CHUNK_BYTES = 64 * 1024
 
@@ -21,6 +22,7 @@ class FaultProxy:
         self._trigger = None
         self._closed = False
         self._bytes_left = None
+        self._delay_seconds = 0
         self._listener = None
         self.port = None
         self._listen()
@@ -61,6 +63,10 @@ class FaultProxy:
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
         self.cut()
+
+    def delay(self, seconds):
+        """Holds every answer of the target up for this long, or twice that under load."""
+        self._delay_seconds = seconds
 
     def refuse_after(self, byte_count):
         """Refuses once this many more bytes have come from the target."""
@@ -131,6 +137,8 @@ class FaultProxy:
                     if self._bytes_left < 0:
                         self.refuse()
                         return
+                if source is pair[1] and self._delay_seconds:
+                    time.sleep(self._delay_seconds)
                 sink.sendall(chunk)
             self._flowing.wait()
             sink.shutdown(socket.SHUT_WR)

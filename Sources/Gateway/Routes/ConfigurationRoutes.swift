@@ -64,14 +64,21 @@ extension Gateway {
         _ context: RequestContext, _ served: ServedConfiguration
     ) async throws(Problem) -> (values: [ConfigurationValue], isDegraded: Bool) {
         let wait = min(context.deadline, .after(Gateway.redisTimeout))
-        do throws(RedisError) {
-            let reply = try await stores.redis.run(
-                ConfigurationCopies.readScript, keys: [.text(served.copies.revisionsKey)],
-                arguments: served.copies.readArguments, deadline: wait)
-            if let values = ConfigurationCopies.values(reply) { return (values, false) }
-        } catch {
-            return (try await storedConfiguration(context, served), true)
+        var copied: [ConfigurationValue]?
+        var isDegraded = !copies.mayRead()
+        if !isDegraded {
+            do throws(RedisError) {
+                let reply = try await stores.redis.run(
+                    ConfigurationCopies.readScript, keys: [.text(served.copies.revisionsKey)],
+                    arguments: served.copies.readArguments, deadline: wait)
+                copied = ConfigurationCopies.values(reply)
+                isDegraded = !copies.isBelieved
+            } catch {
+                isDegraded = true
+            }
         }
+        if isDegraded { return (try await storedConfiguration(context, served), true) }
+        if let copied { return (copied, false) }
         let revision = try? await postgres.query(
             ConfigurationSQL.drawRevision, deadline: context.deadline)
         let values = try await storedConfiguration(context, served)

@@ -26,8 +26,8 @@ extension Gateway {
             return
         }
         // Leaves time to ask PostgreSQL where Redis does not answer.
-        let half = Deadline.after(request.deadline.remaining / 2)
-        request.send(to: stores.redis, deadline: half) { [self] reply in
+        let soon = Deadline.after(min(CopyGuard.patience, request.deadline.remaining / 2))
+        request.send(to: stores.redis, deadline: soon) { [self] reply in
             switch reply {
             case .failure(let error) where error.isAbsence:
                 restore(request, isDegraded: true, completion)

@@ -10,6 +10,7 @@ package final class Gateway: @unchecked Sendable {
     let packs: [String: ServedPack]
     let configuration: GatewayConfiguration
     let stores: StoreReaders
+    let copies: CopyGuard
     let caches: CacheReader
     /// Nil where requests are not limited.
     let limiter: RateLimiter?
@@ -28,7 +29,9 @@ package final class Gateway: @unchecked Sendable {
         self.packs = Dictionary(packs.map { ($0.pack.name, $0) }) { first, _ in first }
         self.configuration = configuration
         self.stores = stores
-        caches = CacheReader(loop: loop, redis: stores.redis, postgres: postgres)
+        copies = CopyGuard(redis: stores.redis)
+        caches = CacheReader(
+            loop: loop, redis: stores.redis, postgres: postgres, copies: copies)
         limiter = configuration.rateLimits.map {
             RateLimiter(redis: stores.redis, notice: $0.notice)
         }

@@ -48,15 +48,18 @@ package final class CacheReader: @unchecked Sendable {
     private let loop: EventLoop
     private let redis: RedisClient
     private let postgres: PostgresClient
+    private let copies: CopyGuard
     private let limits: CacheLimits
     private var waiters: [String: [Waiter]] = [:]
 
     package init(
-        loop: EventLoop, redis: RedisClient, postgres: PostgresClient, limits: CacheLimits = .init()
+        loop: EventLoop, redis: RedisClient, postgres: PostgresClient, copies: CopyGuard,
+        limits: CacheLimits = .init()
     ) {
         self.loop = loop
         self.redis = redis
         self.postgres = postgres
+        self.copies = copies
         self.limits = limits
     }
 
@@ -70,13 +73,21 @@ package final class CacheReader: @unchecked Sendable {
         completion: @escaping @Sendable (Answer) -> Void
     ) {
         let key = source.rule.key.filled([id])
+        guard copies.mayRead() else {
+            return wait(source, id: id, key: key, deadline: deadline, completion)
+        }
         // Leaves time to ask PostgreSQL where Redis does not answer.
-        let half = Deadline.after(deadline.remaining / 2)
-        redis.command(["GET", key], deadline: half) { [self] reply in
-            if case .success(.bytes(let bytes)) = reply,
-                let value = CacheValue(stored: bytes, ownerMember: source.ownerMember)
-            {
-                return completion(.success(value))
+        let soon = Deadline.after(min(CopyGuard.patience, deadline.remaining / 2))
+        redis.command(["GET", key], deadline: soon) { [self] reply in
+            switch reply {
+            case .success(.bytes(let bytes)):
+                if copies.isBelieved,
+                    let value = CacheValue(stored: bytes, ownerMember: source.ownerMember)
+                {
+                    return completion(.success(value))
+                }
+            case .success, .failure(.rejected(code: "WRONGTYPE")): break
+            case .failure: copies.failed()
             }
             wait(source, id: id, key: key, deadline: deadline, completion)
         }
@@ -104,6 +115,7 @@ package final class CacheReader: @unchecked Sendable {
 
     private func fill(_ source: CacheSource, id: String, key: String) async -> Answer {
         let deadline = Deadline.after(limits.timeout)
+        guard copies.isBelieved else { return await query(source, id, deadline, isDegraded: true) }
         let token = String(UInt64.random(in: 0...UInt64.max), radix: 16)
         let keys: [RedisArgument] = [.text(key), .text(CacheScripts.token(of: key))]
         var attempt = 0
@@ -120,7 +132,7 @@ package final class CacheReader: @unchecked Sendable {
                     _ = try await redis.command(["DEL", key], deadline: deadline)
                 case .integer(1):
                     attempt += 1
-                    if let answer = try await fillClaimed(source, id, keys, token, deadline) {
+                    if let answer = await fillClaimed(source, id, keys, token, deadline) {
                         return answer
                     }
                 default: try? await loop.sleep(for: limits.pollPeriod)
@@ -129,6 +141,7 @@ package final class CacheReader: @unchecked Sendable {
             // The row changes faster than it can be kept: what was read last is true enough.
             return await query(source, id, deadline, isDegraded: false)
         } catch {
+            copies.failed()
             return await query(source, id, deadline, isDegraded: true)
         }
     }
@@ -137,7 +150,7 @@ package final class CacheReader: @unchecked Sendable {
         _ keys: [RedisArgument], _ token: String, _ deadline: Deadline
     ) async throws(RedisError) -> RedisReply {
         // Where Redis hangs, PostgreSQL is asked well before those who wait give up.
-        let soon = min(deadline, .after(.seconds(1)))
+        let soon = min(deadline, .after(CopyGuard.patience))
         do throws(RedisError) {
             return try await redis.run(
                 CacheScripts.claim, keys: keys,
@@ -156,19 +169,27 @@ package final class CacheReader: @unchecked Sendable {
     private func fillClaimed(
         _ source: CacheSource, _ id: String, _ keys: [RedisArgument], _ token: String,
         _ deadline: Deadline
-    ) async throws(RedisError) -> Answer? {
+    ) async -> Answer? {
         let answer = await query(source, id, deadline, isDegraded: false)
-        guard case .success(let value?) = answer, isKept(value, source) else {
-            _ = try await redis.run(
-                CacheScripts.release, keys: keys, arguments: [.text(token)], deadline: deadline)
+        let soon = min(deadline, .after(CopyGuard.patience))
+        guard case .success(var value?) = answer, isKept(value, source) else {
+            // If it cannot be told, the token ends by itself.
+            _ = try? await redis.run(
+                CacheScripts.release, keys: keys, arguments: [.text(token)], deadline: soon)
             return answer
         }
-        let filled = try await redis.run(
-            CacheScripts.fill, keys: keys,
-            arguments: [
-                .text(token), .bytes(value.json), .number(Int64(source.rule.ttlSeconds) * 1_000),
-            ], deadline: deadline)
-        return filled.int == 1 ? answer : nil
+        do throws(RedisError) {
+            let filled = try await redis.run(
+                CacheScripts.fill, keys: keys,
+                arguments: [
+                    .text(token), .bytes(value.json), .number(Int64(source.rule.ttlSeconds) * 1_000),
+                ], deadline: soon)
+            return filled.int == 1 ? answer : nil
+        } catch {
+            copies.failed()
+            value.isDegraded = true
+            return .success(value)
+        }
     }
 
     /// A value that does not tell whose it is could be shown to others from Redis.
