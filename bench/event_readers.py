@@ -8,6 +8,7 @@ import socket
 import time
 
 EVENT = re.compile(rb"id: (\d+)\nevent: [^\n]+\ndata: ([^\n]*)\n\n")
+RECEIVE_BYTES = 4_096
 END_OF_CHUNK = b"\n\n\r\n"
 OPEN_SECONDS_MAX = 60
 # Opened at once and not answered yet.
@@ -70,9 +71,11 @@ class Readers:
     def read(self, seconds):
         """Takes what has come; returns the streams that were ended by the gateway."""
         ended = []
-        for descriptor, _ in self.poll.poll(seconds):
-            now = time.monotonic_ns()
-            chunk = self.sockets[descriptor].recv(1 << 16)
+        ready = self.poll.poll(seconds)
+        # All of these have been delivered; what follows is one process reading for a thousand.
+        now = time.monotonic_ns()
+        for descriptor, _ in ready:
+            chunk = self.sockets[descriptor].recv(RECEIVE_BYTES)
             if chunk:
                 self._take(self.index[descriptor], chunk, now)
             else:

@@ -7,6 +7,7 @@ A measure is a function of a `Bench` in one of the modules below; it prints its 
 import sys
 
 import lanes
+import live_state
 import live_channels
 import process
 import requests_per_second
@@ -15,6 +16,7 @@ from bench import Bench
 MEASURES = {
     "get": requests_per_second.get,
     "post": requests_per_second.post,
+    "state": live_state.state,
     "catch-up-graph": lanes.catch_up_graph,
     "catch-up-vector": lanes.catch_up_vector,
     "visible": lanes.visible,

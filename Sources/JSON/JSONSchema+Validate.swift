@@ -123,7 +123,8 @@ private struct JSONSchemaCheck {
     }
 
     private func article(_ types: String) -> String {
-        types.hasPrefix("null") ? types : "a\("aio".contains(types.first ?? "x") ? "n" : "") \(types)"
+        if types.hasPrefix("null") { return types }
+        return ("aio".contains(types.first ?? "x") ? "an " : "a ") + types
     }
 }
 

@@ -125,6 +125,7 @@ package struct PackCompiler: Sendable {
                 hasOwner: routed.contains { $0.path == manifest.ownerPath }
             ).problems
         }
+        problems += PackCompiler.liveProblems(manifest.live, entities: routed, file: file)
         return Resolved(entities: routed, sessionEntity: session, problems: problems)
     }
 

@@ -58,6 +58,9 @@ struct PackManifest {
         ownerColumn = reader.required(value["column"], "owner.column")
     }
 
+    /// Routes of every pack.
+    private static let takenPaths: Set<String> = ["batch", "search", "events", "channels"]
+
     private mutating func readEntities(_ value: JSONValue?, _ reader: inout ManifestReader) {
         if value == nil { _ = reader.required(nil, "entities") }
         for (path, entity) in reader.object(value, "entities") {
@@ -66,6 +69,11 @@ struct PackManifest {
                 reader.complain(
                     place, "a path may hold a-z, 0-9 and -",
                     "Name the path; \"table\" names the table.")
+            }
+            if PackManifest.takenPaths.contains(path), entity["routes"]?.bool ?? true {
+                reader.complain(
+                    place, "the path stands for something else",
+                    "Name another; \"table\" names the table.")
             }
             _ = reader.object(entity, place, keys: PackManifest.entityKeys)
             for key in ["table", "view", "key", "owner"] {

@@ -8,6 +8,7 @@ import redis
 
 from event_stream import EventStream
 from gateway import Gateway, new_database
+from waiting import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -18,13 +19,13 @@ class Live:
     def __init__(self, stores, database_url):
         self.stores, self.database_url = stores, database_url
         self.redis = redis.Redis.from_url(stores.redis_url, decode_responses=True)
-        self._gateways, self._streams = [], []
+        self.gateways, self._streams = [], []
 
     def gateway(self, **settings):
         defaults = {"DATABASE_URL": self.database_url, "REDIS_URL": self.stores.redis_url,
                     "FOURFOLD_PACKS": "dots", "FOURFOLD_LANES": "off"}
         each = Gateway(ROOT, os.environ["FOURFOLD_TEST_BINARY"], defaults | settings)
-        self._gateways.append(each)
+        self.gateways.append(each)
         return each.start()
 
     def listen(self, gateway, *channels, **options):
@@ -36,7 +37,7 @@ class Live:
     def end(self):
         for stream in self._streams:
             stream.close()
-        for gateway in self._gateways:
+        for gateway in self.gateways:
             assert gateway.stop() == 0, gateway.log()[-4000:]
 
 
@@ -63,3 +64,8 @@ def publish(gateway, channel, message, **options):
     answer = gateway.http.post(f"/v1/dots/channels/{channel}", json=message, **options)
     assert answer.status_code == 200, answer.text
     return answer.json()["id"]
+
+
+def publish_when_back(gateway, channel, message):
+    """The same after Redis was away: each connection of a gateway finds it again by itself."""
+    return wait_until(lambda: publish(gateway, channel, message), 20)

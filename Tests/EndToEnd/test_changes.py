@@ -265,6 +265,37 @@ def test_messages_are_in_the_history_of_their_channel(served, redis_client, psql
     assert [json.loads(entry["m"])["card_id"] for _, entry in history] == ids
 
 
+@pytest.mark.parametrize("change", [
+    "UPDATE dots.concepts SET name = 'b'",
+    "INSERT INTO dots.growth_events (user_id, entity_id, entity_type, dim_key, delta, source) "
+    "SELECT user_id, concept_id, 'concept', 'self_know', 1, 'test' FROM dots.concepts",
+    "INSERT INTO dots.graph_connections (entity_id, degree) SELECT concept_id, 2 FROM dots.concepts",
+    "UPDATE dots.evolution_rules SET dimensions_min = 2 WHERE state = 'bloom'",
+    "TRUNCATE dots.concepts CASCADE",
+    "DELETE FROM dots.users",
+], ids=["card", "growth", "connections", "rules", "truncate", "cascade"])
+def test_a_change_by_hand_forgets_the_cache_of_a_card(
+        served, psql, redis_client, wait_until, change):
+    (card,) = insert_concepts(psql, ["a"])
+    wait_until(lambda: caught_up(served))
+    key, stranger = f"card:{card}:growth", f"card:{uuid.uuid4()}:other"
+    redis_client.mset({key: "{}", f"fourfold:fill:{key}": "x", stranger: "{}"})
+    psql(change)
+    wait_until(lambda: redis_client.exists(key, f"fourfold:fill:{key}") == 0)
+    assert redis_client.exists(stranger) == 1
+
+
+def test_a_change_of_a_template_forgets_the_cache_of_its_challenges(
+        served, psql, redis_client, wait_until):
+    psql("INSERT INTO dots.challenge_templates (name) VALUES ('t')")
+    challenge = psql("INSERT INTO dots.user_challenges (tpl_id, user_id) SELECT tpl_id, %s "
+                     "FROM dots.challenge_templates RETURNING ch_id::text", (OWNER,))[0]["ch_id"]
+    wait_until(lambda: caught_up(served))
+    redis_client.set(f"challenge:{challenge}:state", "{}")
+    psql("UPDATE dots.challenge_templates SET difficulty = 'hard'")
+    wait_until(lambda: redis_client.exists(f"challenge:{challenge}:state") == 0)
+
+
 def test_truncate_tells_nothing_and_later_changes_are_told(served, psql, listen, wait_until):
     insert_concepts(psql, ["a"])
     wait_until(lambda: caught_up(served))

@@ -196,9 +196,12 @@ def test_without_redis(system, broken):
         is_of_redis = route == "session"
         assert (system.ask(route).headers.get("fourfold-degraded") == "redis") == is_of_redis
     ready(system, "redis")
-    wait_until(lambda: {lane["lane"]: lane["state"] for lane in
-                        system.ask("status").json()["lanes"]}
-               == {"graph": "idle", "vector": "idle", "live": "waiting"}, 20)
+    lane_waits(system, "live")
+    wait_until(lambda: {lane["state"] for lane in system.ask("status").json()["lanes"]
+                        if lane["lane"] != "live"} == {"idle"}, 20)
+    answer = system.gateway.http.get("/v1/dots/configuration")
+    assert answer.status_code == 200 and len(answer.json()["items"]) == 2
+    assert answer.headers["Fourfold-Degraded"] == "redis"
 
 
 @breaking("postgres")

@@ -253,3 +253,39 @@ def test_without_redis_the_history_answers(place, how):
     proxy.cut()
     wait_until(lambda: put(api, user, orb(3)).status_code == 200, 15)
     assert "fourfold-degraded" not in get(api, user).headers
+
+
+def test_a_redis_that_takes_no_writes(place):
+    api = place.gateway()
+    user = api.user()
+    concept = api.concept(user)
+    done(put(api, user, orb(1)), 200)
+    wait_until(drained(place), 5)
+    limit = place.redis.config_get("maxmemory")["maxmemory"]
+
+    def full():
+        place.redis.config_set("maxmemory", 1)
+
+    def roomy():
+        place.redis.config_set("maxmemory", limit)
+
+    for begin, end in ((full, roomy), (lambda: place.redis.replicaof("127.0.0.1", 1),
+                                       lambda: place.redis.replicaof("no", "one"))):
+        begin()
+        try:
+            for name, body in (("orb", orb(2)), ("scene", {"scene": "a"})):
+                refused = api.http.put(f"/v1/dots/users/{user}/state/{name}", json=body)
+                problem(refused, 503, "store_unavailable")
+                assert refused.headers["retry-after"] == "1"
+            refused = api.http.post(f"/v1/dots/users/{user}/state/recent-cards",
+                                    json={"item": "a"})
+            problem(refused, 503, "store_unavailable")
+            assert done(get(api, user), 200) == orb(1)
+            assert "fourfold-degraded" not in get(api, user).headers
+            cached = api.http.get(f"/v1/dots/cards/{concept}/cache/growth")
+            assert done(cached, 200)["card_id"] == concept
+            assert cached.headers["fourfold-degraded"] == "redis"
+        finally:
+            end()
+    wait_until(lambda: put(api, user, orb(3)).status_code == 200, 10)
+    assert place.redis.exists(f"user:{user}:scene:active") == 0

@@ -24,14 +24,25 @@ struct HTTPDirectHandlerTests {
         for number in 0..<8_000 { #expect(try client.response().body == "\(number)") }
     }
 
-    @Test("what is declined, or has a body, is the handler's")
+    @Test("what is declined is the handler's, with its body")
     func declined() throws {
         let server = TestServer()
         let client = try server.connect()
         client.get("/direct/never/1")
         #expect(try client.response().body == "GET /direct/never/1 ")
-        client.send("POST /direct/now/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx")
-        #expect(try client.response().body == "POST /direct/now/1 x")
+        client.send("POST /direct/never/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx")
+        #expect(try client.response().body == "POST /direct/never/1 x")
+    }
+
+    @Test("a body can be taken")
+    func body() throws {
+        let server = TestServer()
+        let client = try server.connect()
+        for number in 0..<3 {
+            client.send(
+                "POST /direct/later/\(number) HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx")
+            #expect(try client.response().body == "\(number)")
+        }
     }
 
     @Test("HEAD has the length alone")

@@ -66,7 +66,9 @@ struct JSONSchemaTests {
         Case("an unknown keyword", #"{"pattern":"^a"}"#, "", ["pattern"]),
         Case("one below", #"{"properties":{"a":{"oneOf":[]}}}"#, "", ["properties.a.oneOf"]),
         Case("an unknown type", #"{"type":"text"}"#, "", ["type"]),
-        Case("a bound that is none", #"{"maxLength":-1,"minimum":"0"}"#, "", ["maxLength", "minimum"]),
+        Case(
+            "a bound that is none", #"{"maxLength":-1,"minimum":"0"}"#, "",
+            ["maxLength", "minimum"]),
         Case("no schema", "[]", "", [""]),
         Case("an enum of objects", #"{"enum":[{}]}"#, "", ["enum"]),
         Case("required that are no names", #"{"required":[1]}"#, "", ["required"]),

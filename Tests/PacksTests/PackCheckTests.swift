@@ -57,6 +57,10 @@ struct PackCheckTests {
                 "routes: it must be true or false", "name: it differs from the folder",
             ]),
         Case(
+            "paths that are taken", manifestFile,
+            #"{"name": "shop", "entities": {"events": {}, "channels": {"routes": false}}}"#,
+            ["entities.events: the path stands for something else"]),
+        Case(
             "states with mistakes", manifestFile,
             #"{"name":"shop","owner":{"entity":"owners","column":"owner_id"},"entities":{},"#
                 + #""states":{"a":{"of":"owners","kind":"object","key":"o:{id}:a","ttl":"1h","#

@@ -174,7 +174,7 @@ struct StateRequest: Sendable {
             return Problem(.domainRule, "The counter would fall below its least value.")
         case StateScripts.outOfRange:
             return Problem(
-                .domainRule, "The counter would leave the range of exact whole numbers, ±(2^53-1).")
+                .domainRule, "The counter would leave the range of exact numbers, ±(2^53-1).")
         case StateScripts.unreadable: return .unreadableState
         default: return Problem(.internalError)
         }

@@ -3,8 +3,8 @@ package import Redis
 /// The scripts of histories; the same for every state.
 package enum HistoryScripts {
     /// Keys: the stream, the identity. Arguments: a new identity, the known one, the last id that
-    /// PostgreSQL has, the greatest count and bytes of entries, what is trimmed (an id, or nothing),
-    /// then pairs of a deleted mark and its id.
+    /// PostgreSQL has, the greatest count and bytes of entries, the id before which all can go or
+    /// nothing, then pairs of a deleted mark and its id.
     ///
     /// Answers the identity and, if it is the known one, the next entries. What is read and what it
     /// is read from are one step: Redis can lose everything between two.

@@ -102,11 +102,12 @@ import Testing
     }
 
     @Test func unknownOutcomeIsSaid() {
-        let lost = Problem(.connectionLost(mayHaveBeenApplied: true))
+        let lost = Problem(PostgresError.connectionLost(mayHaveBeenApplied: true))
         #expect(lost.status == 503)
         #expect(lost.detail?.contains("may have been applied") == true)
-        #expect(Problem(.connectionLost(mayHaveBeenApplied: false)).code == .storeUnavailable)
-        let late = Problem(.timedOut(mayHaveBeenApplied: true))
+        let unsent = Problem(PostgresError.connectionLost(mayHaveBeenApplied: false))
+        #expect(unsent.code == .storeUnavailable)
+        let late = Problem(PostgresError.timedOut(mayHaveBeenApplied: true))
         #expect(late.status == 504)
         #expect(late.detail?.contains("may have been applied") == true)
     }
