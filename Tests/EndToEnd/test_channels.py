@@ -71,6 +71,18 @@ def test_ids_grow_over_all_channels(api):
     assert ids == sorted(set(ids))
 
 
+@pytest.mark.parametrize("junk", ["", "abc", "1.5e3", "-5", "9" * 20, None])
+def test_ids_begin_anew_where_another_client_broke_the_last(live, junk):  # noqa: F811
+    gateway = live.gateway()
+    before = publish(gateway, "user:1:insights", {"n": 1})
+    live.redis.delete("fourfold:channels:last")
+    if junk is None:
+        live.redis.rpush("fourfold:channels:last", "x")
+    else:
+        live.redis.set("fourfold:channels:last", junk)
+    assert int(publish(gateway, "user:1:insights", {"n": 2})) > int(before)
+
+
 def test_the_history_is_bounded(live):  # noqa: F811
     gateway = live.gateway(FOURFOLD_CHANNEL_HISTORY=5, FOURFOLD_CHANNEL_RETENTION="10s")
     channel = "user:1:insights"

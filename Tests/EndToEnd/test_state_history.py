@@ -164,6 +164,22 @@ def test_rows_that_are_refused_hold_up_no_other(place):
     assert api.one("SELECT count(*) FROM fourfold.history_refused WHERE error_code = '22P02'") == 1
 
 
+@pytest.mark.parametrize("number", ["1e1000000000000", "-1e200000", "0." + "1" * 20_000])
+def test_a_number_that_postgres_cannot_hold_stops_no_history(place, number):
+    """Neither by a request, nor as an entry that another client or an older gateway left."""
+    api = place.gateway()
+    user = api.user()
+    text = json.dumps(orb(1))[:-1] + ',"position":{"x":%s}}' % number
+    problem(api.http.put(f"/v1/dots/users/{user}/state/orb", content=text), 400, "invalid_value")
+    place.redis.xadd(STREAM, {"r": user, "v": text})
+    done(put(api, user, orb(2)), 200)
+    wait_until(drained(place), 5)
+    assert [row["visual_state"] for row in api.sql(
+        "SELECT visual_state FROM dots.orb_states WHERE user_id = %s", [user])] == ["s2"]
+    assert api.one("SELECT error_code FROM fourfold.history_refused WHERE row_id = %s",
+                   [user]) == "22P02"
+
+
 def test_a_flushed_redis_is_filled_from_the_history(place):
     api = place.gateway()
     user, other = api.user(), api.user()

@@ -319,6 +319,11 @@ BAD_REQUESTS = [
     ("PUT", "users/{user}/state/viewport", b'{"a":"\\u0000"}', 400, "malformed_json"),
     ("PUT", "users/{user}/state/viewport", b'{"a":"' + b"x" * 70_000 + b'"}', 413,
      "body_too_large"),
+    ("PUT", "users/{user}/state/viewport", b'{"a":1e401}', 400, "invalid_value"),
+    ("PUT", "users/{user}/state/viewport", b'{"a":[{"b":-1e1000000000000}]}', 400,
+     "invalid_value"),
+    ("PUT", "users/{user}/state/viewport", b'{"a":0.' + b"1" * 1_000 + b"}", 400,
+     "invalid_value"),
     ("PUT", "users/{user}/state/viewport", b'{"a":' + b"[" * 100 + b"]" * 100 + b"}", 400,
      "malformed_json"),
     ("POST", "users/{user}/state/orb", b"{}", 405, "method_not_allowed"),
@@ -374,6 +379,9 @@ def test_what_another_client_stored_cannot_be_read(api, client, owner, name, key
         problem(state(api, "POST", owner, name, {"add": 1}), 409, "state_unreadable")
         done(state(api, "PUT", owner, name, {"value": 3}), 200)
     else:
+        if name == "recent-cards":
+            problem(state(api, "POST", owner, name, {"item": "new"}), 409, "state_unreadable")
+            assert command == "set" or client.llen(f"user:{owner}:{key}") == 1, "nothing was done"
         done(state(api, "DELETE", owner, name), 204)
         assert not client.exists(f"user:{owner}:{key}")
 

@@ -34,6 +34,17 @@ struct HTTPDirectHandlerTests {
         #expect(try client.response().body == "POST /direct/never/1 x")
     }
 
+    @Test("a body can be taken")
+    func body() throws {
+        let server = TestServer()
+        let client = try server.connect()
+        for number in 0..<3 {
+            client.send(
+                "POST /direct/later/\(number) HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx")
+            #expect(try client.response().body == "\(number)")
+        }
+    }
+
     @Test("HEAD has the length alone")
     func head() throws {
         let server = TestServer()

@@ -153,6 +153,21 @@ struct RateLimiterTests {
         }
     }
 
+    @Test(
+        "a key beyond an empty allowance is refused no longer than one",
+        arguments: ["inf", "9e99"])
+    func farKeys(_ value: String) async throws {
+        let verdicts = try await withRedis { client, key in
+            _ = try? await client.command(["SET", key, value], deadline: .after(.seconds(5)))
+            let limiter = Self.limiter(client)
+            let charges = [Self.charge(key, 10, 1)]
+            let first = await limiter.check(charges)
+            try? await client.loop.sleep(for: .milliseconds(110))
+            return [first, await limiter.check(charges)]
+        }
+        #expect(verdicts.map(\.isRefused) == [true, false])
+    }
+
     @Test("the key goes when its allowance is full")
     func expiry() async throws {
         let milliseconds = try await withRedis { client, key in

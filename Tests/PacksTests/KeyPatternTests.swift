@@ -27,6 +27,9 @@ struct KeyPatternTests {
         Case("a:{x}:b", "a:1 2:b", nil),
         Case("a:{x}", "a:", nil),
         Case("a", "b", nil),
+        Case("K:{x}", "\u{212A}:1", nil),
+        Case("a;{x}", "a\u{37E}1", nil),
+        Case("a:{x}", "a:\u{E9}", nil),
     ]
 
     @Test("a filled pattern is taken apart again", arguments: cases)

@@ -1,3 +1,5 @@
+internal import JSON
+
 /// How much one request may ask of a list or send in a body.
 struct QueryLimits: Sendable {
     /// Rows of a page where the request does not say.
@@ -19,9 +21,7 @@ struct QueryLimits: Sendable {
     var cursorByteCountMax = 8_192
     /// Objects in the array of one POST.
     var bodyRowCountMax = 1_000
-    /// Digits and exponent of a number in a body: `1e131071` is a short text and a long value.
-    var numberByteCountMax = 1_000
-    var numberExponentMax = 400
+    var numbers = JSONNumberBounds()
     /// Rows that `count=estimated` counts before it trusts the planner.
     var estimatedCountRowMax = 10_000
 }

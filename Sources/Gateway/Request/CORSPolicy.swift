@@ -18,8 +18,9 @@ package struct CORSPolicy: Sendable {
         Traceparent, X-Client-Info
         """
     private static let exposedHeaders = """
-        Content-Location, Content-Range, ETag, Fourfold-Token, Idempotency-Replayed, Link, \
-        Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After
+        Content-Location, Content-Range, ETag, Fourfold-Degraded, Fourfold-Token, \
+        Idempotency-Replayed, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, \
+        Retry-After
         """
 
     /// Reads `*`, or exact origins such as `https://app.example.org`, separated by commas.

@@ -78,6 +78,11 @@ extension Gateway {
         guard root.kind == .object else {
             throw Problem(.invalidBody, "A message is a JSON object.")
         }
+        guard JSONNumberBounds().allow(root) else {
+            throw Problem(
+                .invalidValue, "The message holds a number that is too large.",
+                errors: [FieldError("body", "holds a number that is too large")])
+        }
         let message = root.serialized()
         let byteCountMax = stores.channels.messageByteCountMax
         guard message.count <= byteCountMax else {

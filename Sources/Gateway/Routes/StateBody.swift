@@ -22,11 +22,13 @@ struct StateBody {
         guard document.root.kind == .object else {
             throw Problem(.invalidBody, "The body must be an object.")
         }
-        guard let schema = state.schema else { return }
-        let errors = schema.errors(in: document.root)
-        if errors.isEmpty { return }
-        throw StateBody.problem(
-            errors.map { FieldError($0.path.isEmpty ? "body" : $0.path, $0.message) })
+        if let errors = state.schema?.errors(in: document.root), !errors.isEmpty {
+            throw StateBody.problem(
+                errors.map { FieldError($0.path.isEmpty ? "body" : $0.path, $0.message) })
+        }
+        guard JSONNumberBounds().allow(document.root) else {
+            throw StateBody.problem([FieldError("body", "holds a number that is too large")])
+        }
     }
 
     private static func problem(_ errors: [FieldError]) -> Problem {

@@ -20,7 +20,8 @@ package enum ChannelScript {
 
     /// - Parameter limits: Of every history.
     /// - Returns: Lua that defines `announce`, which answers the id as text and the count of
-    ///   Redis clients that were subscribed, and `position`, which answers the greatest id.
+    ///   Redis clients that were subscribed, and `position`, which answers the greatest id. Where
+    ///   there is none, or what stands there is no number, the histories begin anew.
     package static func prelude(_ limits: ChannelLimits) -> String {
         """
         local function clock()
@@ -28,8 +29,10 @@ package enum ChannelScript {
           return time[1] * 1000000 + time[2]
         end
         local function position()
-          local last = redis.call('GET', '\(lastKey)')
-          if last then return last end
+          local last = redis.pcall('GET', '\(lastKey)')
+          if type(last) == 'string' and string.find(last, '^%d+$') and #last <= 16 then
+            return last
+          end
           local now = string.format('%.0f', clock())
           redis.call('SET', '\(sinceKey)', now)
           redis.call('SET', '\(lastKey)', now)

@@ -22,8 +22,13 @@ enum RateLimitScript {
           local burst = interval * tonumber(ARGV[place * 2])
           local full = tonumber(redis.call('GET', key))
           if not full or full ~= full then full = now end
-          -- A clock that was set back must not refuse for longer than an empty allowance.
-          full = math.min(math.max(full, now), now + burst)
+          full = math.max(full, now)
+          -- A clock that was set back must not refuse for longer than an empty allowance: what is
+          -- kept has to come nearer from now on, also while all is refused.
+          if full > now + burst then
+            full = now + burst
+            redis.call('SET', key, string.format('%.0f', full), 'PX', math.ceil(burst / 1000))
+          end
           local wait = math.max(full + interval - burst - now, 0)
           limits[place] = {interval, burst, full, wait}
           refused = refused or wait > 0

@@ -92,11 +92,13 @@ package final class HistoryDrain: @unchecked Sendable {
         while !Task.isCancelled {
             var pause = limits.pollPeriod
             do {
-                if try await drain(keeping, &position) { pause = .zero }
-                if position.isFailing {
+                let step = try await drain(keeping, &position)
+                if step == .moved || step == .looked { pause = .zero }
+                // The cursor can be read also where nothing can be inserted.
+                if position.isFailing, step == .moved || step == .idle {
                     Log.info("history is kept again", ("state", keeping.stream))
+                    position.isFailing = false
                 }
-                position.isFailing = false
             } catch {
                 pause = limits.retryPeriod
                 if !position.isFailing && !Task.isCancelled {
@@ -112,29 +114,38 @@ package final class HistoryDrain: @unchecked Sendable {
         }
     }
 
+    private enum Step {
+        /// One batch is in PostgreSQL; there may be more.
+        case moved
+        /// There is nothing to move.
+        case idle
+        /// The cursor was read, for Redis is another.
+        case looked
+        /// Another process moved this batch; the cursor was read.
+        case overtaken
+    }
+
     /// Moves one batch.
-    ///
-    /// - Returns: Whether there may be more at once.
-    private func drain(_ keeping: Keeping, _ position: inout Position) async throws -> Bool {
+    private func drain(_ keeping: Keeping, _ position: inout Position) async throws -> Step {
         let deadline = Deadline.after(limits.timeout)
         let (identity, entries) = try await next(keeping, position, deadline)
         guard identity == position.identity else {
             position.identity = identity
             try await readCursor(keeping, &position, deadline)
-            return true
+            return .looked
         }
         (position.trimID, position.deletes) = ("", [])
-        guard let last = entries.last else { return false }
+        guard let last = entries.last else { return .idle }
         guard try await commit(keeping, position, entries, deadline) else {
             try await readCursor(keeping, &position, deadline)
-            return false
+            return .overtaken
         }
         position.advance(to: last.id)
         for entry in entries where entry.value == nil {
             let key = keeping.rule.key.filled([entry.row])
             position.deletes.append((StateHistoryKeys.deleted(key), entry.id))
         }
-        return true
+        return .moved
     }
 
     private func next(

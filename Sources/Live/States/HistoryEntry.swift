@@ -34,8 +34,10 @@ struct HistoryEntry: Equatable {
         writer.field("i", id)
         writer.field("r", row)
         if let value {
-            let document = try? JSONDocument.parse(value)
-            if document?.root.kind == .object {
+            // One entry that PostgreSQL cannot read would hold up all that come after it.
+            if let root = try? JSONDocument.parse(value).root, root.kind == .object,
+                JSONNumberBounds().allow(root)
+            {
                 writer.key("v")
                 writer.raw(value)
             } else {

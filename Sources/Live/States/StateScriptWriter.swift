@@ -73,6 +73,7 @@ struct StateScriptWriter {
         end
         local function escaped(byte) return string.format('\\\\u%04x', string.byte(byte)) end
         local function wellformed(text)
+          if not string.find(text, '[\\128-\\255]') then return true end
           local rest = string.gsub(text, '[\\194-\\223][\\128-\\191]', ' ')
           rest = string.gsub(rest, '\\224[\\160-\\191][\\128-\\191]', ' ')
           rest = string.gsub(rest, '\\237[\\128-\\159][\\128-\\191]', ' ')
@@ -173,7 +174,12 @@ struct StateScriptWriter {
         refuse + """
             if items.err ~= nil then return {{ok = '\(StateScripts.unreadable)'}} end
             local count = 0
-            for _, item in ipairs(items) do if item == ARGV[2] then count = count + 1 end end
+            for _, item in ipairs(items) do
+              if #item > \(states.valueByteCountMax) or not wellformed(item) then
+                return {{ok = '\(StateScripts.unreadable)'}}
+              end
+              if item == ARGV[2] then count = count + 1 end
+            end
             redis.call('LPUSH', KEYS[1], ARGV[2])
             if count > 0 then redis.call('LREM', KEYS[1], -count, ARGV[2]) end
 

@@ -67,6 +67,8 @@ package struct KeyPattern: Hashable, Sendable {
 
     /// The values of a filled pattern by the order of ``places``; nil if `key` is none.
     package func values(of key: String) -> [String]? {
+        // Strings compare by meaning: the sign for kelvin would pass for a K, and is another key.
+        guard key.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
         var values: [String] = []
         var rest = key[...]
         for (index, piece) in pieces.enumerated() {
