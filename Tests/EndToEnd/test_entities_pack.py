@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import random
 import uuid
 
 import pytest
@@ -35,6 +36,8 @@ VALUES = {
     "conversation_id": lambda make: make.row("conversations"),
     "tpl_id": lambda make: make.row("challenge-templates"),
     "session_id": lambda make: make.session(),
+    "color": lambda make: "#0a64C8",
+    "rank": lambda make: random.randrange(1_000, 2**31),
 }
 BY_TYPE = {
     "uuid": lambda: str(uuid.uuid4()), "boolean": lambda: True, "integer": lambda: 7,
@@ -82,9 +85,12 @@ class Make:
         body = {}
         for column in columns:
             name, key = column["name"], self.key(path)
-            if name == key or not (is_full or column["is_required"]):
+            # Only a key of words is the caller's to find.
+            if name == key and column["type"] != "text" or not (is_full or column["is_required"]):
                 continue
-            if name == "user_id":
+            if name == key:
+                body[name] = f"key-{uuid.uuid4().hex}"
+            elif name == "user_id":
                 body[name] = self.owner
             elif name in VALUES:
                 body[name] = VALUES[name](self)
