@@ -16,6 +16,8 @@ from stores import Cypher, Weaviate
 from waiting import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Graph, vector and live.
+LANE_COUNT = 3
 KEY_COLUMNS = {
     "users": "user_id", "concepts": "concept_id", "memories": "memory_id",
     "artifacts": "artifact_id", "tags": "tag_id", "people": "person_id",
@@ -123,7 +125,7 @@ class World:
         def led():
             lanes = self.psql(
                 "SELECT holder FROM fourfold.lanes WHERE expires_at > clock_timestamp()")
-            return len(lanes) == 2 and all(
+            return len(lanes) == LANE_COUNT and all(
                 f"/{gateway.process.pid}/" in (each["holder"] or "") for each in lanes)
         wait_until(led, deadline, message="it does not lead")
 
