@@ -350,6 +350,9 @@ class TestRedisIsAway:
         wait_until(lambda: psql(
             "SELECT 1 FROM fourfold.lanes WHERE lane = 'live' AND goal IS NOT NULL"))
         ids = insert_concepts(psql, ["a", "b"])
+        wait_until(lambda: [lane for lane in served.http.get("/v1/sync/status").json()["lanes"]
+                            if lane["lane"] == "live" and lane["state"] == "waiting"
+                            and lane["pending"] >= 2 and lane["lag_seconds"] > 1])
         stores.start("redis")
         listener = listen(CARDS)
         wait_until(lambda: len(listener.messages()) == 2, 30)
@@ -389,6 +392,7 @@ class TestRedisIsAway:
             self, gateway, stores, psql, wait_until):
         served = gateway(FOURFOLD_LAG_BUDGET="1s")
         add_users(psql)
+        wait_until(lambda: caught_up(served))
         stores.kill("redis")
         try:
             post(served, "concepts", name="first")

@@ -57,11 +57,25 @@ extension StoreTests.GraphLaneTests {
             let graph = "MATCH (n) RETURN elementId(n), properties(n) ORDER BY elementId(n)"
             let before = try await fixture.cypher(graph)
             var count = 0
-            while await store.prepareNext(deadline: .after(.seconds(30))) { count += 1 }
+            while !store.isPrepared {
+                await store.prepareNext(deadline: .after(.seconds(30)))
+                count += 1
+            }
             // One label to write and to delete, two sets to sweep, and their types to write.
             #expect(count == 7)
             #expect(try await fixture.cypher(graph) == before)
-            #expect(await !store.prepareNext(deadline: .after(.seconds(30))))
+        }
+    }
+
+    @Test("a store has nothing of ours until the lane has written, whatever others wrote")
+    func holdsNothing() async throws {
+        try await ProjectionFixture.run { fixture in
+            try await fixture.sql("INSERT INTO ptest.things (id, name) VALUES ('\(id(1))', 'a')")
+            try await fixture.cypher("CREATE (:\(ProjectionFixture.keyLabel) {id: 'theirs'})")
+            let store = try fixture.graphStore()
+            #expect(try await store.holdsNothing(deadline: .after(.seconds(30))))
+            try await fixture.withGraphLane { _ in try await fixture.caughtUp() }
+            #expect(try await !store.holdsNothing(deadline: .after(.seconds(30))))
         }
     }
 

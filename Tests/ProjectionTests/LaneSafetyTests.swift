@@ -87,6 +87,39 @@ extension StoreTests.LaneSafetyTests {
         }
     }
 
+    @Test("a leader that still believes in a lease it has lost disturbs nobody")
+    func disbelievingLeader() async throws {
+        try await ProjectionFixture.run { fixture in
+            var slow = ProjectionFixture.configuration
+            slow.lease = .seconds(3_600)
+            slow.leaseRenewPeriod = .seconds(3_600)
+            // Its successor has drawn a revision and read the page before it looks for work.
+            slow.pollPeriod = .milliseconds(500)
+            let deposed = try fixture.graphLane(holder: "deposed", slow)
+            deposed.start()
+            try await fixture.caughtUp()
+            try await fixture.sql("UPDATE fourfold.lanes SET expires_at = '-infinity'")
+            let probe = HoldingProbe(loop: fixture.loop)
+            let next = try fixture.graphLane(holder: "next", probe: probe)
+            next.start()
+            try await fixture.eventually("nobody took over") { next.state == .idle }
+
+            probe.hold()
+            try await fixture.sql("INSERT INTO ptest.things (id, name) VALUES ('\(id(1))', 'a')")
+            try await fixture.eventually("the page was not read") { probe.isHolding }
+            try await fixture.eventually("the deposed leader goes on") { deposed.state == .lost }
+            #expect(try await fixture.names() == [])
+            probe.release()
+            try await fixture.caughtUp()
+            #expect(try await fixture.names() == ["a"])
+            #expect(
+                try await fixture.value("SELECT holder || ' ' || epoch FROM fourfold.lanes")
+                    == "next 2")
+            await deposed.stop()
+            await next.stop()
+        }
+    }
+
     @Test("a node is deleted beside the insert of an edge to it")
     func deleteBesideInsert() async throws {
         try await ProjectionFixture.run { fixture in

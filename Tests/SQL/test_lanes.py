@@ -160,6 +160,23 @@ def test_a_new_lane_resynchronises_and_resumes(lab):
     assert again.drain() == ["2"] and again.has_applied(token)
 
 
+def test_what_a_reconciliation_does_not_cover_is_pending(lab):
+    """So that the lag of a lane whose store is away from the first start on is seen."""
+    status = "SELECT pending, lag_seconds FROM fourfold.lane_status('lab', 'graph')"
+    commit(lab, "INSERT INTO lab.words VALUES (1)")
+    lane = Lane(lab, pack="lab", resync=False)
+    assert lab.execute(status).fetchone() == (0, 0.0)
+    goal = one(lab, "SELECT pg_current_snapshot()::text")
+    lab.execute("SELECT fourfold.begin_resync(%s, %s, %s, %s)", [*lane.me, goal])
+    assert lab.execute(status).fetchone() == (0, 0.0)
+    commit(lab, "INSERT INTO lab.words VALUES (2)")
+    pending, lag = lab.execute(status).fetchone()
+    assert pending == 1 and lag > 0
+    assert one(lab, "SELECT fourfold.finish_resync(%s, %s, %s)", lane.me)
+    assert lab.execute(status).fetchone()[0] == 1
+    assert lane.drain() == ["2"] and lab.execute(status).fetchone() == (0, 0.0)
+
+
 def test_another_store_resynchronises(lab):
     Lane(lab, pack="lab")
     claim = "SELECT fourfold.claim_lane('lab', 'graph', %s, 'test', '60 s')"

@@ -193,6 +193,11 @@ package struct CypherStatements: Sendable {
             """
     }
 
+    /// A row if one of the store's nodes is ours.
+    var anyNode: String {
+        "MATCH (n:\(keyLabel)) WHERE n.revision IS NOT NULL RETURN 1 AS one LIMIT 1"
+    }
+
     /// Revision and time of the node `$key`.
     package var nodeState: String {
         """

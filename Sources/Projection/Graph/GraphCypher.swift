@@ -12,6 +12,7 @@ struct GraphCypher: Sendable {
     let deleteStaleEdges: [String: String]
     let edgeAnchors: [EdgeKind: String]
     let missingEnds: String
+    let anyNode: String
     let nodeState: String
     /// What stands in `edge_set` for a set: with the pack, as two packs may share a graph.
     let setNames: [String: String]
@@ -52,6 +53,7 @@ struct GraphCypher: Sendable {
             }
             self.schema = schema
             missingEnds = cypher.missingEnds
+            anyNode = cypher.anyNode
             nodeState = cypher.nodeState
         } catch {
             throw .invalidPlan("a label, relationship type or property of \(pack)")

@@ -47,6 +47,7 @@ package final class GraphLaneStore: LaneStore, @unchecked Sendable {
     }
 
     package var breakerState: CircuitBreaker.State { neo4j.breakerState }
+    package var isPrepared: Bool { unplanned.isEmpty }
 
     // MARK: Identity and fence
 
@@ -79,11 +80,11 @@ package final class GraphLaneStore: LaneStore, @unchecked Sendable {
         if Array(row.elements).last?.int != permit.revision { throw .leaseLost }
     }
 
-    /// Has the store plan one more statement: the first run of each costs it 20 to 300 ms, which
+    /// Has the store plan one more statement: the first run of each costs it 20 to 800 ms, which
     /// the first writes after a start would wait for. Nothing is written: there are no rows, and
     /// the fence refuses the revision.
-    package func prepareNext(deadline: Deadline) async -> Bool {
-        guard let statement = unplanned.popLast() else { return false }
+    package func prepareNext(deadline: Deadline) async {
+        guard let statement = unplanned.popLast() else { return }
         do throws(LaneError) {
             _ = try await run(
                 statement, cypher.parameters(-2, set: "", rows: .empty), .write, deadline)
@@ -91,7 +92,6 @@ package final class GraphLaneStore: LaneStore, @unchecked Sendable {
             // Only a store that answers is worth preparing.
             unplanned = []
         }
-        return true
     }
 
     /// Constraints and indexes. Idempotent.
@@ -168,6 +168,10 @@ package final class GraphLaneStore: LaneStore, @unchecked Sendable {
             if cells.count < 2 || cells[1].bool == true { keys.append(key) }
         }
         return (keys, last)
+    }
+
+    package func holdsNothing(deadline: Deadline) async throws(LaneError) -> Bool {
+        try await run(cypher.anyNode, cypher.parameters(), .read, deadline).rowCount == 0
     }
 
     // MARK: Requests

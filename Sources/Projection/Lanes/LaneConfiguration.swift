@@ -27,7 +27,7 @@ package struct LaneConfiguration: Sendable {
     package var resyncKeyCountMax = 10_000
     /// One statement of PostgreSQL or request to a store.
     package var requestTimeout = Duration.seconds(30)
-    /// One request that an idle lane makes to save time later; a write may wait for it.
+    /// One request that an idle lane makes to save time later.
     package var prepareTimeout = Duration.seconds(3)
     /// A lane that is stopped waits this long for the answer to its last request.
     package var stopGrace = Duration.seconds(5)

@@ -55,10 +55,12 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
     }
 
     /// The next page; nil when nothing is left.
-    func read(_ cursor: LaneCursor) async throws(LaneError) -> LanePage<Store.Work>? {
+    func read(
+        _ cursor: LaneCursor, epoch: Int64
+    ) async throws(LaneError) -> LanePage<Store.Work>? {
         do {
             // Drawn and committed before the snapshot of the page is taken.
-            let revision = try await drawRevision()
+            let revision = try await drawRevision(epoch: epoch)
             return try await postgres.withConnection(deadline: configuration.requestDeadline) {
                 connection in
                 try await connection.transaction(isolation: .repeatableRead, readOnly: true) {
@@ -84,14 +86,19 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
         }
     }
 
-    func drawRevision() async throws(LaneError) -> Int64 {
+    /// - Throws: ``LaneError/leaseLost`` if the lane has another epoch by now.
+    func drawRevision(epoch: Int64) async throws(LaneError) -> Int64 {
+        let result: PostgresResult
         do throws(PostgresError) {
-            let result = try await postgres.query(
-                LaneStatements.drawRevision, deadline: configuration.requestDeadline)
-            return result.int(0, 0) ?? 0
+            result = try await postgres.query(
+                LaneStatements.drawRevision,
+                [.text(pack), .text(store.name.rawValue), .int(epoch)],
+                deadline: configuration.requestDeadline)
         } catch {
             throw .postgres(error)
         }
+        guard result.rowCount > 0, let revision = result.int(0, 0) else { throw .leaseLost }
+        return revision
     }
 
     /// Entities that a whole entity dirties: those that carry projections of it and those that its

@@ -48,7 +48,7 @@ extension LaneRunner {
         }
         if keys.isEmpty { return }
         prefetched = nil
-        let permit = try await makePermit(revision: try await reader.drawRevision())
+        let permit = try await makePermit()
         for (entity, keys) in keys.sorted(by: { $0.key < $1.key }) {
             let chunk = LaneChunk([(entity, DirtyKeys(changed: keys))])
             let refused = try await store.apply(

@@ -5,14 +5,15 @@ extension LaneRunner {
     func resync(from stepName: String?, after key: String?) async throws(LaneError) {
         if store.tellsChanges {
             try await store.reconcile(
-                nil, try await makePermit(revision: try await reader.drawRevision()),
-                deadline: configuration.requestDeadline)
+                nil, try await makePermit(), deadline: configuration.requestDeadline)
         }
         var steps = store.resyncSteps[...]
         var after = ""
         if let stepName, let index = steps.firstIndex(where: { $0.name == stepName }) {
             steps = steps[index...]
             after = key ?? ""
+        } else if try await store.holdsNothing(deadline: configuration.requestDeadline) {
+            steps = store.resyncSteps.filter { !$0.isSweep }[...]
         }
         for step in steps {
             try await walk(step, after: after) { last, count async throws(LaneError) in
@@ -28,8 +29,7 @@ extension LaneRunner {
     func resync(entity: String) async throws(LaneError) {
         if store.tellsChanges {
             try await store.reconcile(
-                entity, try await makePermit(revision: try await reader.drawRevision()),
-                deadline: configuration.requestDeadline)
+                entity, try await makePermit(), deadline: configuration.requestDeadline)
         }
         for step in store.resyncSteps where step.entity == entity {
             try await walk(step, after: "") { _, _ async throws(LaneError) in }
@@ -48,7 +48,7 @@ extension LaneRunner {
             guard let last else { return }
             for part in DirtyKeys(changed: Set(keys)).chunks(of: configuration.chunkKeyCountMax) {
                 try checkStop()
-                let permit = try await makePermit(revision: try await reader.drawRevision())
+                let permit = try await makePermit()
                 let chunk = LaneChunk([(step.entity, part)], parts: step.parts)
                 let refused = try await store.apply(
                     try await reader.read(chunk), permit, deadline: configuration.requestDeadline)

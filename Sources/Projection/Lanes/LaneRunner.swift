@@ -25,6 +25,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
     private var mustRepeat = false
     private var isStopping = false
     private var run: Task<Void, Never>?
+    private var preparation: Task<Void, Never>?
     private var lastWorkAt = monotonicNanoseconds()
     private var parkedLookAt = Deadline.after(.zero)
     var parkedCount: Int64 = 0
@@ -70,6 +71,8 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         let grace = loop.schedule(after: configuration.stopGrace) { [run] in run?.cancel() }
         await run?.value
         grace.cancel()
+        preparation?.cancel()
+        await preparation?.value
         await lease?.release()
         lease = nil
     }
@@ -229,7 +232,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
     /// Goes on where the store's own copy of the cursor says, and PostgreSQL's follows.
     private func resume(isNew: Bool) async throws(LaneError) {
         guard store.tellsChanges else { return }
-        let permit = try await makePermit(revision: try await reader.drawRevision())
+        let permit = try await makePermit()
         let ahead = try await store.resume(
             at: cursor, isNew: isNew, permit, deadline: configuration.requestDeadline)
         if ahead == cursor { return }
@@ -246,7 +249,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
     }
 
     private func raiseFence() async throws(LaneError) {
-        let permit = try await makePermit(revision: try await reader.drawRevision())
+        let permit = try await makePermit()
         do throws(LaneError) {
             try await store.raiseFence(permit, deadline: configuration.requestDeadline)
         } catch {
@@ -257,7 +260,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
             try await lease.renew()
             let store = try await self.store.identify(deadline: configuration.requestDeadline)
             try await query(LaneStatements.raiseRevision, [.int(store.revision)])
-            let next = try await makePermit(revision: try await reader.drawRevision())
+            let next = try await makePermit()
             try await self.store.raiseFence(next, deadline: configuration.requestDeadline)
         }
     }
@@ -275,7 +278,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
             } else {
                 mayHaveWork = try await reader.hasWork(cursor)
             }
-            page = mayHaveWork ? try await reader.read(cursor) : nil
+            page = mayHaveWork ? try await read(cursor) : nil
         }
         return page == nil
     }
@@ -290,8 +293,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
             page.isLast || mustReconcile ? .success(nil) : prefetch(next)
         await probe.pageWasRead(store.name, revision: page.revision)
         for entity in page.resyncs.sorted() { try await resync(entity: entity) }
-        let revision = mustReconcile ? try await reader.drawRevision() : page.revision
-        var permit = try await makePermit(revision: revision)
+        var permit = try await makePermit(revision: mustReconcile ? nil : page.revision)
         permit.failureCount = failureCount
         permit.next = next
         var poison: [PoisonKey] = []
@@ -319,9 +321,14 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
     private func prefetch(
         _ cursor: LaneCursor
     ) async -> Result<LanePage<Store.Work>?, LaneError> {
-        do throws(LaneError) { return .success(try await reader.read(cursor)) } catch {
+        do throws(LaneError) { return .success(try await read(cursor)) } catch {
             return .failure(error)
         }
+    }
+
+    private func read(_ cursor: LaneCursor) async throws(LaneError) -> LanePage<Store.Work>? {
+        guard let lease else { throw .leaseLost }
+        return try await reader.read(cursor, epoch: lease.epoch)
     }
 
     private func advance(
@@ -348,10 +355,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
     private func awaitWork() async throws(LaneError) {
         while !isStopping {
             try lease?.check()
-            if await store.prepareNext(deadline: .after(configuration.prepareTimeout)) {
-                if try await reader.hasWork(cursor) { return }
-                continue
-            }
+            prepareNext()
             let quiet = Duration.nanoseconds(Int64(monotonicNanoseconds() - lastWorkAt))
             let period =
                 quiet > configuration.quietAfter
@@ -359,6 +363,16 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
             if await wakeup.wait(for: period) { return }
             if parkedLookAt.hasPassed { try await lookAfterParked() }
             if try await reader.hasWork(cursor) { return }
+        }
+    }
+
+    /// One thing at a time, and only while the lane has nothing else to begin: what it finds to do
+    /// meanwhile does not wait.
+    private func prepareNext() {
+        if preparation != nil || store.isPrepared { return }
+        preparation = loop.spawn { [self] in
+            await store.prepareNext(deadline: .after(configuration.prepareTimeout))
+            preparation = nil
         }
     }
 
@@ -383,8 +397,11 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         if isStopping { throw .stopped }
     }
 
-    func makePermit(revision: Int64) async throws(LaneError) -> LanePermit {
+    /// - Parameter revision: The one that the page was read with; nil draws a new one.
+    func makePermit(revision: Int64? = nil) async throws(LaneError) -> LanePermit {
         guard let lease else { throw .leaseLost }
+        let revision =
+            if let revision { revision } else { try await reader.drawRevision(epoch: lease.epoch) }
         try lease.check()
         return LanePermit(
             epoch: lease.epoch, revision: revision,

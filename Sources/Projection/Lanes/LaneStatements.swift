@@ -29,8 +29,14 @@ enum LaneStatements {
         SELECT resync, resync_entity, resync_key, done, goal, cursor_xid, cursor_position
         FROM fourfold.lane_cursor($1, $2)
         """, isReadOnly: true)
+    /// No row: another leads. So no revision of an earlier leader is above one of a later leader,
+    /// whatever its clock says about its lease.
     static let drawRevision = Statement(
-        "lane_revision", "SELECT nextval('fourfold.revision_seq')")
+        "lane_revision",
+        """
+        SELECT nextval('fourfold.revision_seq') FROM fourfold.lanes
+        WHERE pack = $1 AND lane = $2 AND epoch = $3
+        """)
     static let hasWork = Statement(
         "lane_has_work",
         "SELECT EXISTS (SELECT FROM fourfold.outbox_page($1, $2, $3, $4, $5, 1))",

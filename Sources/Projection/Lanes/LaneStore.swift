@@ -81,6 +81,11 @@ package struct ResyncStep: Sendable {
         /// same as text).
         case store(absent: Statement)
     }
+
+    /// It looks for what the store has and the views lack.
+    var isSweep: Bool {
+        if case .store = source { true } else { false }
+    }
 }
 
 /// Writes one lane's projection into a store. Belongs to a loop.
@@ -103,10 +108,12 @@ package protocol LaneStore: AnyObject, Sendable {
     /// A text that changes when the store becomes another one, and the highest revision it saw.
     func identify(deadline: Deadline) async throws(LaneError) -> (identity: String, revision: Int64)
 
-    /// Does one thing that will save time later, where nothing else is to be done.
-    ///
-    /// - Returns: False when nothing of the kind is left.
-    func prepareNext(deadline: Deadline) async -> Bool
+    /// Nothing is left for ``prepareNext(deadline:)``.
+    var isPrepared: Bool { get }
+
+    /// Does one thing that will save time later. Whatever the lane does meanwhile does not wait
+    /// for it.
+    func prepareNext(deadline: Deadline) async
 
     /// Shuts out every leader with a lower revision.
     func raiseFence(_ permit: LanePermit, deadline: Deadline) async throws(LaneError)
@@ -135,6 +142,9 @@ package protocol LaneStore: AnyObject, Sendable {
         _ work: Work, _ permit: LanePermit, deadline: Deadline
     ) async throws(LaneError) -> [PoisonKey]
 
+    /// The store has nothing of ours: a new one, where sweeps would find nothing.
+    func holdsNothing(deadline: Deadline) async throws(LaneError) -> Bool
+
     /// Keys of ours that the store has for a step.
     func storeKeys(
         _ step: ResyncStep, after: String, limit: Int, deadline: Deadline
@@ -144,7 +154,9 @@ package protocol LaneStore: AnyObject, Sendable {
 extension LaneStore {
     package var tellsChanges: Bool { false }
 
-    package func prepareNext(deadline: Deadline) async -> Bool { false }
+    package var isPrepared: Bool { true }
+
+    package func prepareNext(deadline: Deadline) async {}
 
     package func resume(
         at cursor: LaneCursor, isNew: Bool, _ permit: LanePermit, deadline: Deadline
@@ -153,4 +165,6 @@ extension LaneStore {
     package func reconcile(
         _ entity: String?, _ permit: LanePermit, deadline: Deadline
     ) async throws(LaneError) {}
+
+    package func holdsNothing(deadline: Deadline) async throws(LaneError) -> Bool { false }
 }
