@@ -267,8 +267,10 @@ final class HTTPConnection: @unchecked Sendable {
         isKeepAlive = false
         phase = .finishing
         uncountBody()
+        let response = server.makeErrorResponse(
+            error, parser.head.map { HTTPRequestHeaders(head: $0) })
         parser.dropRequest()
-        sendLast(server.makeErrorResponse(error))
+        sendLast(response)
     }
 
     // MARK: The end

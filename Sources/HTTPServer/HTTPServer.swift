@@ -17,7 +17,9 @@ package final class HTTPServer: @unchecked Sendable {
     /// the ``Handler``. For the most frequent short requests: a task for each costs a third of the
     /// instructions of a request.
     package typealias DirectHandler = (HTTPRequest, HTTPReply) -> Bool
-    package typealias ErrorResponse = @Sendable (HTTPServerError) -> HTTPResponse
+    /// Answers for an error that the server finds itself. The header is as far as it was read.
+    package typealias ErrorResponse =
+        @Sendable (HTTPServerError, HTTPRequestHeaders?) -> HTTPResponse
 
     private static let readBufferByteCount = 64 * 1024
     /// Connections over the limit that may be told so; more are closed without a word.
@@ -120,7 +122,7 @@ package final class HTTPServer: @unchecked Sendable {
     }
 
     /// The default of `makeErrorResponse`.
-    package static let plainErrorResponse: ErrorResponse = { error in
+    package static let plainErrorResponse: ErrorResponse = { error, _ in
         HTTPResponse(
             status: error.status, headers: ["Content-Type": "text/plain; charset=utf-8"],
             body: .bytes(Array("\(error.detail)\n".utf8)))

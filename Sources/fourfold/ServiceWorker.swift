@@ -73,7 +73,12 @@ final class ServiceWorker: @unchecked Sendable {
                 directHandler: gateway.respondDirectly, handler: gateway.respond)
         }
         return HTTPServer(
-            loop: loop, configuration: plan.server, makeErrorResponse: Gateway.serverErrorResponse,
+            loop: loop, configuration: plan.server,
+            makeErrorResponse: { error, headers in
+                var response = Gateway.serverErrorResponse(error, headers)
+                cors.decorate(&response, headers?["origin"])
+                return response
+            },
             directHandler: { request, reply in
                 if request.method == .options { return false }
                 let origin = request.headers["origin"]

@@ -168,6 +168,22 @@ def test_who_may_read(live, settings, origin, allowed):  # noqa: F811
         assert ("Origin" in answer.headers.get("vary", "")) == (settings not in ("", "*"))
 
 
+@pytest.mark.parametrize("status, method, headers, content", [
+    (413, "POST", {}, b" " * 2048),
+    (431, "GET", {"X-Long": "x" * 70_000}, None),
+    (417, "POST", {"Expect": "miracles"}, b"{}"),
+], ids=["413", "431", "417"])
+def test_what_the_server_refuses_can_be_read_too(  # noqa: F811
+        live, status, method, headers, content):
+    origin = "https://app.example.org"
+    gateway = live.gateway(FOURFOLD_CORS_ORIGINS=origin, FOURFOLD_BODY_MAX="1KiB")
+    answer = gateway.http.request(
+        method, "/v1/dots/concepts", headers={"Origin": origin} | headers, content=content)
+    assert answer.status_code == status
+    assert answer.headers.get("access-control-allow-origin") == origin
+    assert "Origin" in answer.headers.get("vary", "")
+
+
 @pytest.mark.parametrize("text", [
     "app.example.org", "https://app.example.org/", "https://app.example.org/x", "*,https://a.b",
     "https://*.example.org", "HTTPS://APP.EXAMPLE.ORG", "ftp://a.b", "https://", ",",

@@ -144,7 +144,7 @@ package final class Gateway: @unchecked Sendable {
     }
 
     /// What the server answers when it refuses a request before the gateway sees it.
-    package static let serverErrorResponse: HTTPServer.ErrorResponse = { error in
+    package static let serverErrorResponse: HTTPServer.ErrorResponse = { error, _ in
         Problem(error).response(instance: nil)
     }
 }
