@@ -50,6 +50,16 @@ def test_a_plain_subscriber_sees_exactly_the_message(api, url, name):
     assert message(other, timeout=0.1) is None
 
 
+def test_a_uuid_in_upper_case_names_the_same_channel(api, url):
+    id = str(uuid.uuid4())
+    other = subscriber(url, f"user:{id}:cards")
+    answer = done(api("POST", f"channels/user:{id.upper()}:cards", json={"a": 1},
+                      headers={"Fourfold-User": id.upper()}), 200)
+    assert answer["receivers"] == 1
+    assert message(other) == '{"a":1}'
+    assert message(other, timeout=0.1) is None
+
+
 @pytest.mark.parametrize("body, sent", [
     (b'{ "a" : 1.50 ,\n "b" : "x y\\n" }', '{"a":1.50,"b":"x y\\n"}'),
     (b'{"big":123456789012345678901234567890,"e":1E400}',

@@ -45,6 +45,15 @@ def test_messages_of_all_channels_in_order(live):  # noqa: F811
         for n in range(50)]
 
 
+def test_a_uuid_in_upper_case_names_the_same_channel(live):  # noqa: F811
+    gateway = live.gateway()
+    user = str(uuid.uuid4())
+    name = f"user:{user}:cards"
+    stream = live.listen(gateway, f"user:{user.upper()}:cards", name)
+    id = publish(gateway, name, {"n": 1})
+    assert stream.wait(1) == [(id, name, '{"n":1}')]
+
+
 def test_a_foreign_message_comes_live_without_an_id(live):  # noqa: F811
     gateway = live.gateway()
     stream = live.listen(gateway, ONE)

@@ -39,7 +39,10 @@ struct EventsRequest: Equatable {
             throw EventsRequest.problem(
                 "channels", "A stream has at most \(channelCountMax) channels.", "too many")
         }
-        for channel in channels { _ = try rules.channel(channel, for: owner) }
+        seen = []
+        channels = try channels.map { name throws(Problem) in
+            try rules.channel(name, for: owner).name
+        }.filter { seen.insert($0).inserted }
         if let lastID, !lastID.isEmpty {
             guard let id = ChannelRegistry.position(lastID) else { throw EventsRequest.wrongID }
             self.lastID = id
@@ -64,20 +67,26 @@ struct EventsRequest: Equatable {
 }
 
 extension LiveRules {
-    /// The rule of a channel that is there for this owner; nil stands for a service that acts for
-    /// nobody.
+    /// The rule of a channel that is there for this owner, and the channel's name with UUIDs as
+    /// PostgreSQL writes them; nil stands for a service that acts for nobody.
     ///
     /// - Throws: 404, also where it is another's: nothing is disclosed.
-    func channel(_ name: String, for owner: String?) throws(Problem) -> ChannelRule {
-        if let (rule, values) = channel(name) {
-            guard let owner else { return rule }
+    func channel(
+        _ name: String, for owner: String?
+    ) throws(Problem) -> (rule: ChannelRule, name: String) {
+        if let (rule, written) = channel(name) {
+            let values = written.map(LiveRules.canonical)
+            let found = (rule, rule.pattern.filled(values))
+            guard let owner else { return found }
             let place = rule.pattern.places.firstIndex(of: ownerPlace)
-            // Channels have UUIDs as PostgreSQL writes them.
-            let canonical = isUUID(owner) ? owner.lowercased() : owner
-            if let place, values[place] == canonical { return rule }
+            if let place, values[place] == LiveRules.canonical(owner) { return found }
         }
         throw Problem(
             .unknownChannel, "The pack has no such channel, or it is not the caller's.",
             hint: "There are: \(channels.map(\.pattern.text).joined(separator: ", ")).")
+    }
+
+    private static func canonical(_ value: String) -> String {
+        isUUID(value) ? value.lowercased() : value
     }
 }
