@@ -88,7 +88,7 @@ package struct ServerError: Error, Sendable {
 
     /// 0A000 "cached plan must not change result type" and 26000 invalid_sql_statement_name.
     package var isStalePlan: Bool {
-        sqlState == "26000" || (sqlState == "0A000" && message.contains("cached plan"))
+        sqlState == "26000" || (sqlState == "0A000" && message.contains(bytesOf: "cached plan"))
     }
 
     /// The server hangs up after this error; what ran may or may not have been committed.

@@ -61,7 +61,9 @@ package struct WeaviateRejection: Equatable, Sendable {
     /// What the text of an error means, inside a batch or beside a status.
     package static func classify(_ message: String) -> WeaviateRejection {
         let text = message.lowercased()
-        let match = patterns.first { pattern in pattern.words.allSatisfy { text.contains($0) } }
+        let match = patterns.first { pattern in
+            pattern.words.allSatisfy { text.contains(bytesOf: $0) }
+        }
         return match?.rejection ?? WeaviateRejection(code: "unclassified", kind: .unclassified)
     }
 

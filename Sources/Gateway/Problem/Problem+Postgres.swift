@@ -268,8 +268,8 @@ extension ServerError {
         let keys = entity.uniqueKeys.sorted { $0.count > $1.count }
         let name = constraint.lowercased()
         return keys.first { key in
-            name.contains(key.joined(separator: "_").lowercased())
-        } ?? keys.first { key in key.allSatisfy { name.contains($0.lowercased()) } } ?? []
+            name.contains(bytesOf: key.joined(separator: "_").lowercased())
+        } ?? keys.first { key in key.allSatisfy { name.contains(bytesOf: $0.lowercased()) } } ?? []
     }
 
     /// The column whose name is in the constraint's, as PostgreSQL names constraints by default.
