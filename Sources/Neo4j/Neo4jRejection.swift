@@ -34,19 +34,16 @@ package struct Neo4jRejection: Equatable, Sendable {
     /// `Neo.{ClientError|TransientError|DatabaseError}.{Category}.{Title}`.
     package let code: String
     package let kind: Kind
-    /// The message of a syntax error, which quotes the statement and never a parameter; else nil,
-    /// because messages can quote values.
-    package let detail: String?
 
-    private static let detailCharacterCountMax = 500
-
-    package init(code: String, message: String = "") {
+    /// The message is left out: it can quote values, that of a syntax error too.
+    package init(code: String) {
         self.code = code
         kind = Neo4jRejection.classify(code)
-        detail =
-            code == "Neo.ClientError.Statement.SyntaxError"
-            ? String(message.prefix(Neo4jRejection.detailCharacterCountMax)) : nil
     }
+
+    /// The statement itself may be wrong, or a value in it: a text that is no date and time is said
+    /// to be a syntax error as well.
+    package var isSyntaxError: Bool { code == "Neo.ClientError.Statement.SyntaxError" }
 
     /// The kind of a status code.
     package static func classify(_ code: String) -> Kind {

@@ -31,7 +31,7 @@ enum Neo4jResponse {
             "Neo.ClientError.Security.TokenExpired":
             return .unauthorized(code: code)
         default:
-            return .rejected(Neo4jRejection(code: code, message: error["message"]?.string ?? ""))
+            return .rejected(Neo4jRejection(code: code))
         }
     }
 

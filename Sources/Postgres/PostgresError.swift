@@ -91,6 +91,13 @@ package struct ServerError: Error, Sendable {
         sqlState == "26000" || (sqlState == "0A000" && message.contains(bytesOf: "cached plan"))
     }
 
+    /// A value of a row is at fault, not the statement or the server, by the class of SQLSTATE:
+    /// cardinality, data, feature not supported (for this value), errors of functions, limits.
+    package var isRowFault: Bool {
+        ["0A", "21", "22", "2F", "38", "39", "54", "P0"].contains(sqlState.prefix(2))
+            && !isStalePlan
+    }
+
     /// The server hangs up after this error; what ran may or may not have been committed.
     var endsSession: Bool { severity == "FATAL" || severity == "PANIC" }
 

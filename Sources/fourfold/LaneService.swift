@@ -16,16 +16,14 @@ final class LaneService: @unchecked Sendable {
     private let loop = EventLoop()
     private let plan: ServePlan
     private let packs: [Pack]
-    private let overload: LaneOverload
     private var thread: LoopThread?
     private(set) var relay: Relay?
     private var sessionHousekeeper: SessionHousekeeper?
     private var historyDrain: HistoryDrain?
 
-    init(plan: ServePlan, packs: [Pack], overload: LaneOverload) {
+    init(plan: ServePlan, packs: [Pack]) {
         self.plan = plan
         self.packs = packs
-        self.overload = overload
     }
 
     /// - Returns: False after complaining: a pack cannot be projected.
@@ -55,15 +53,12 @@ final class LaneService: @unchecked Sendable {
             }
             self.keepSessions(postgres, redis)
             self.keepHistories(postgres, redis)
-            if let budget = self.plan.settings.optionalDuration("FOURFOLD_LAG_BUDGET") {
-                self.watchLag(
-                    budget,
-                    SyncReader(
-                        loop: self.loop, postgres: postgres, neo4j: stores.neo4j,
-                        weaviate: stores.weaviate, progress: LaneProgress()))
-            }
             if let period = self.plan.settings.optionalDuration("FOURFOLD_EXPORT_EVERY") {
-                self.exportConnections(every: period, postgres, stores.neo4j)
+                for pack in self.packs where pack.export != nil {
+                    ExportSchedule(
+                        pack: pack, period: period, postgres: postgres, neo4j: stores.neo4j
+                    ).start(on: self.loop)
+                }
             }
             return true
         }
@@ -89,32 +84,6 @@ final class LaneService: @unchecked Sendable {
         return RedisClient(loop: loop, configuration: configuration)
     }
 
-    /// Exports the connections of every pack at a steady period; a failure waits for the next turn.
-    private func exportConnections(
-        every period: Duration, _ postgres: PostgresClient, _ neo4j: Neo4jClient?
-    ) {
-        for pack in packs where pack.export != nil {
-            loop.spawn { [loop] in
-                while !Task.isCancelled {
-                    try? await loop.sleep(for: period)
-                    do throws(LaneError) {
-                        let export = try ConnectionsExport(
-                            pack: pack, postgres: postgres, neo4j: neo4j)
-                        let summary = try await export.run(deadline: .after(exportTimeout))
-                        Log.info(
-                            "connections exported", ("pack", pack.name),
-                            ("nodes", String(summary.nodes)), ("edges", String(summary.edges)),
-                            ("unknown", String(summary.unknown)))
-                    } catch {
-                        Log.warning(
-                            "the export of connections failed", ("pack", pack.name),
-                            ("error", error.code))
-                    }
-                }
-            }
-        }
-    }
-
     /// Nothing to do where ``start()`` was not called.
     func stop() async {
         guard let thread else { return }
@@ -125,21 +94,6 @@ final class LaneService: @unchecked Sendable {
         }
         loop.stop()
         thread.join()
-    }
-
-    /// Compares the lag of all lanes with the budget once a second.
-    private func watchLag(_ budget: Duration, _ reader: SyncReader) {
-        loop.spawn { [loop, packs, overload] in
-            while !Task.isCancelled {
-                let lanes = try? await reader.status(
-                    packs: packs, local: [], deadline: .after(.seconds(5)))
-                // Without Redis entities answer as ever, and what was to be told is told later.
-                let lagSeconds =
-                    lanes?.filter { $0.lane != .live }.map(\.lagSeconds).max() ?? 0
-                overload.update(lag: .seconds(lagSeconds), budget: budget)
-                try? await loop.sleep(for: .seconds(1))
-            }
-        }
     }
 
     /// Shown as `leader`: host, process, and a number that tells two starts apart.

@@ -1,9 +1,13 @@
 internal import Gateway
 internal import Glibc
+internal import HTTPClient
 internal import HTTPServer
+internal import Neo4j
 internal import Packs
 internal import Postgres
+internal import Projection
 internal import Runtime
+internal import Weaviate
 
 /// The running gateway: loops that serve, and what they share.
 final class Service: Sendable {
@@ -27,10 +31,11 @@ final class Service: Sendable {
 
         applySchemas(packs, main)
         let overload = LaneOverload()
-        let lanes = LaneService(plan: plan, packs: packs, overload: overload)
+        let lanes = LaneService(plan: plan, packs: packs)
         if plan.settings.isOn("FOURFOLD_LANES") {
             guard await lanes.start() else { return .failed }
         }
+        watchLag(of: packs, overload, client, main)
         let channels = ChannelService(plan: plan)
         await channels.start()
         let served = packs.map { ServedPack($0, live: plan.live) }
@@ -72,6 +77,21 @@ final class Service: Sendable {
             defer { schemas.close() }
             _ = await schemas.apply(packs)
         }
+    }
+
+    private func watchLag(
+        of packs: [Pack], _ overload: LaneOverload, _ client: PostgresClient, _ main: EventLoop
+    ) {
+        guard let budget = plan.settings.optionalDuration("FOURFOLD_LAG_BUDGET") else { return }
+        let http = HTTPClient(loop: main)
+        LagWatch(
+            packs: packs, budget: budget, overload: overload,
+            reader: SyncReader(
+                loop: main, postgres: client,
+                neo4j: plan.neo4j.map { Neo4jClient(client: http, configuration: $0) },
+                weaviate: plan.weaviate.map { WeaviateClient(client: http, configuration: $0) },
+                progress: LaneProgress())
+        ).start(on: main)
     }
 
     private func tokenOrigin(_ client: PostgresClient) async -> UInt32? {

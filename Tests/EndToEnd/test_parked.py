@@ -199,6 +199,11 @@ def test_writes_wait_while_a_lane_is_too_far_behind(world, gateway, writer):
             assert int(answer.headers["Retry-After"]) >= 1
         assert gateway.http.get(f"/v1/dots/concepts/{concept}").json()["name"] == "behind too"
         assert gateway.http.get("/health/ready").status_code == 200
+        # Those that take writes need not be those that lead lanes.
+        serving = world.gateway(FOURFOLD_LANES="off", FOURFOLD_LAG_BUDGET="1s")
+        wait_until(lambda: serving.http.patch(f"/v1/dots/concepts/{concept}",
+                                              json={"description": "x"}).status_code == 503, 20)
+        world.stop(serving)
         assert not world.psql("SELECT 1 AS n FROM dots.concepts WHERE name = 'behind'")
     finally:
         world.psql("UPDATE fourfold.lanes SET expires_at = clock_timestamp()"

@@ -18,6 +18,38 @@ def writer(world, gateway):
     return Writer(gateway.http, world.user(gateway.http))
 
 
+def test_an_id_that_moves_to_another_entity_keeps_its_node(world, writer):
+    """Deleted as one thing and made as another in one transaction: one page has both."""
+    id, other = writer.concept("a concept"), writer.concept("another")
+    writer.relate("RELATED_TO", ("concepts", id), ("concepts", other))
+    back = writer.memory("a memory")
+    world.assert_converged()
+    answer = writer.http.post("/v1/dots/batch", json={"operations": [
+        {"op": "delete", "entity": "concepts", "id": id},
+        {"op": "create", "entity": "memories", "value": {
+            "memory_id": id, "user_id": writer.user, "title": "now a memory", "content": "c",
+            "memory_type": "journal"}},
+        {"op": "delete", "entity": "memories", "id": back},
+        {"op": "create", "entity": "concepts", "value": {
+            "concept_id": back, "user_id": writer.user, "name": "now a concept"}}]})
+    assert answer.status_code == 200, answer.text
+    world.assert_converged()
+    rows = world.cypher("MATCH (n:Entity) WHERE n.id IN $ids RETURN n.id AS id, labels(n) AS labels",
+                        ids=[id, back])
+    assert {row["id"]: sorted(row["labels"]) for row in rows} == {
+        id: ["Entity", "MemoryUnit"], back: ["Concept", "Entity"]}
+
+
+def test_arrays_of_several_dimensions_are_projected(world, writer):
+    id = writer.memory("nested", media_urls=[["a", None], ["b", "c"]])
+    reflection = writer.id("reflections", title="t", content="c", reflection_type="weekly",
+                           tags=[["x"], ["y"]])
+    world.assert_converged()
+    rows = world.cypher("MATCH (n:Entity) WHERE n.id IN $ids RETURN n.media_urls AS urls, "
+                        "n.tags AS tags ORDER BY n.title", ids=[id, reflection])
+    assert (rows[0]["urls"], rows[1]["tags"]) == (["a", "b", "c"], ["x", "y"])
+
+
 def test_the_oracle_sees_what_is_missing_extra_or_different(world, writer):
     kept, changed = writer.concept("kept"), writer.concept("changed")
     world.assert_converged()

@@ -70,14 +70,10 @@ struct Neo4jRejectionTests {
         #expect(each.kind.mustSplit == each.mustSplit)
     }
 
-    @Test("only the message of a syntax error is kept: others can quote values")
-    func detail() {
-        let syntax = Neo4jRejection(
-            code: "Neo.ClientError.Statement.SyntaxError", message: "Invalid input 'RETRN'")
-        let constraint = Neo4jRejection(
-            code: "Neo.ClientError.Schema.ConstraintValidationFailed", message: "id = 'secret'")
-        #expect(syntax.detail == "Invalid input 'RETRN'")
-        #expect(constraint.detail == nil)
+    @Test("a syntax error is told apart from other faults of a statement")
+    func syntaxError() {
+        #expect(Neo4jRejection(code: "Neo.ClientError.Statement.SyntaxError").isSyntaxError)
+        #expect(!Neo4jRejection(code: "Neo.ClientError.Statement.TypeError").isSyntaxError)
     }
 
     static let names: [(String, Result<String, CypherIdentifierError>)] = [

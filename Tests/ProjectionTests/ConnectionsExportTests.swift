@@ -26,10 +26,11 @@ extension StoreTests.ConnectionsExportTests {
         """
 
     private func run(
-        _ fixture: ProjectionFixture, _ neo4j: Neo4jClient?
+        _ fixture: ProjectionFixture, _ neo4j: Neo4jClient?, pageNodeCount: Int64 = 10_000
     ) async throws -> ConnectionsExportSummary {
         let export = try ConnectionsExport(
-            pack: ProjectionFixture.makePack(), postgres: fixture.postgres, neo4j: neo4j)
+            pack: ProjectionFixture.makePack(), postgres: fixture.postgres, neo4j: neo4j,
+            pageNodeCount: pageNodeCount)
         return try await export.run(deadline: .after(.seconds(60)))
     }
 
@@ -65,6 +66,45 @@ extension StoreTests.ConnectionsExportTests {
                     "seconds",
                 ])
             #expect(try await fixture.value("SELECT count(*) FROM fourfold.exports") == "2")
+        }
+    }
+
+    @Test("pages of keys: every node once, whatever a page holds", arguments: 1...6)
+    func pages(_ pageNodeCount: Int64) async throws {
+        try await ProjectionFixture.run { fixture in
+            try await fixture.sql(Self.rows)
+            try await fixture.sql(
+                "INSERT INTO ptest.things (id, name) VALUES ('\(id(4))', 'd'), ('\(id(5))', 'e')")
+            try await fixture.withGraphLane { _ in try await fixture.caughtUp() }
+            let summary = try await run(fixture, fixture.neo4j, pageNodeCount: pageNodeCount)
+            #expect(summary.nodes == 5)
+            #expect(
+                try await fixture.value(Self.read)
+                    == """
+                    a 2 {"PTEST_NEAR": 1, "PTEST_PART": 1}; \
+                    b 3 {"PTEST_NEAR": 2, "PTEST_PART": 1}; c 0 {}; d 0 {}; e 0 {}
+                    """)
+        }
+    }
+
+    static let incomplete: [(what: String, cypher: String, sql: String)] = [
+        ("emptied", "MATCH (n) WHERE n:ProjectionTestThing OR n:Fence DETACH DELETE n", ""),
+        ("another store", "MATCH (f:Fence {id: 'ptest/graph'}) SET f.store = 'other'", ""),
+        ("being reconciled", "", "UPDATE fourfold.lanes SET resync = true"),
+    ]
+
+    @Test("a graph that is not filled is refused, the old numbers stay", arguments: incomplete)
+    func incompleteGraph(_ each: (what: String, cypher: String, sql: String)) async throws {
+        try await ProjectionFixture.run { fixture in
+            try await fixture.sql(Self.rows)
+            try await fixture.withGraphLane { _ in try await fixture.caughtUp() }
+            _ = try await run(fixture, fixture.neo4j)
+            let before = try await fixture.value(Self.read)
+            if !each.cypher.isEmpty { try await fixture.cypher(each.cypher) }
+            if !each.sql.isEmpty { try await fixture.sql(each.sql) }
+            await #expect(throws: LaneError.self) { _ = try await run(fixture, fixture.neo4j) }
+            #expect(try await fixture.value(Self.read) == before)
+            #expect(try await fixture.value("SELECT count(*) FROM fourfold.exports") == "1")
         }
     }
 

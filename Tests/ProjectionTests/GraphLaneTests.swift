@@ -214,6 +214,61 @@ extension StoreTests.GraphLaneTests {
         }
     }
 
+    static let faults: [(what: String, extra: String, view: String, code: String)] = [
+        (
+            "a value that Cypher cannot read", #"{"made_at": "10000-01-01T00:00:00Z"}"#, "",
+            "Neo.ClientError.Statement.SyntaxError"
+        ),
+        (
+            "a view that cannot be read for it", #"{"zero": 0}"#,
+            "|| CASE WHEN extra ? 'zero' THEN jsonb_build_object('of', 1 / (extra ->> 'zero')::int)"
+                + " ELSE '{}' END", "postgres_22012"
+        ),
+    ]
+
+    @Test("a row at fault is parked, alone, and told apart from a store at fault",
+        arguments: faults)
+    func rowFault(_ each: (what: String, extra: String, view: String, code: String)) async throws {
+        try await ProjectionFixture.run { fixture in
+            try await fixture.sql(
+                """
+                CREATE OR REPLACE VIEW ptest.node_thing AS
+                SELECT id AS key, owner, jsonb_build_object(
+                    'name', name, 'made_at', '2026-01-02T03:04:05Z') || extra \(each.view)
+                    AS properties
+                FROM ptest.things
+                """)
+            let numbers = "generate_series(1, 40) AS n"
+            let key = "('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid"
+            try await fixture.withGraphLane { _ in
+                try await fixture.caughtUp()
+                try await fixture.sql(
+                    """
+                    INSERT INTO ptest.things (id, name, extra)
+                    SELECT \(key), 'n' || n,
+                        CASE WHEN n = 13 THEN '\(each.extra)' ELSE '{}' END::jsonb
+                    FROM \(numbers)
+                    """)
+                try await fixture.caughtUp()
+                #expect(try await fixture.names().count == 39)
+                #expect(
+                    try await fixture.value(
+                        "SELECT string_agg(key || ' ' || error, ',') FROM fourfold.parked")
+                        == "\(id(13)) \(each.code)")
+                // What is reconciled meets the same row.
+                try await fixture.sql("UPDATE fourfold.lanes SET resync = true, goal = NULL")
+            }
+            try await fixture.withGraphLane { _ in
+                try await fixture.caughtUp()
+                #expect(try await fixture.names().count == 39)
+                try await fixture.sql("UPDATE ptest.things SET extra = '{}' WHERE name = 'n13'")
+                try await fixture.caughtUp()
+                #expect(try await fixture.names().count == 40)
+                #expect(try await fixture.value("SELECT count(*) FROM fourfold.parked") == "0")
+            }
+        }
+    }
+
     @Test("a parked key is tried again by itself")
     func parkedRetry() async throws {
         try await ProjectionFixture.run { fixture in

@@ -243,6 +243,10 @@ extension StoreTests.LiveLaneTests {
             try await fixture.withLane { _ in
                 try await fixture.caughtUp()
                 try await fixture.fillCaches(1...30)
+                // Being filled, with what was read before.
+                for number in 31...40 {
+                    try await fixture.command(["SET", "fourfold:fill:ltest:\(id(number)):one", "x"])
+                }
                 try await fixture.sql("TRUNCATE ltest.things")
                 try await fixture.caughtUp()
                 #expect(try await fixture.cached() == [])

@@ -9,18 +9,20 @@ package import Runtime
 ///
 /// A failure leaves the old numbers. Two exports of one pack wait for each other.
 package final class ConnectionsExport: @unchecked Sendable {
-    /// Nodes in one page: bounds the memory.
-    private static let pageNodeCount: Int64 = 10_000
-
     let pack: Pack
     let graph: GraphProjection
     let rule: ConnectionsExportRule
     private let postgres: PostgresClient
     private let neo4j: Neo4jClient?
+    private let pageNodeCount: Int64
 
-    /// - Parameter neo4j: Nil counts the embedded graph.
+    /// - Parameters:
+    ///   - neo4j: Nil counts the embedded graph.
+    ///   - pageNodeCount: Nodes in one page: bounds the memory.
     /// - Throws: ``LaneError/invalidPlan(_:)`` if the pack exports nothing.
-    package init(pack: Pack, postgres: PostgresClient, neo4j: Neo4jClient?) throws(LaneError) {
+    package init(
+        pack: Pack, postgres: PostgresClient, neo4j: Neo4jClient?, pageNodeCount: Int64 = 10_000
+    ) throws(LaneError) {
         guard let graph = pack.graph, let rule = pack.export else {
             throw .invalidPlan("\(pack.name) has no graph or no export")
         }
@@ -29,6 +31,20 @@ package final class ConnectionsExport: @unchecked Sendable {
         self.rule = rule
         self.postgres = postgres
         self.neo4j = neo4j
+        self.pageNodeCount = pageNodeCount
+    }
+
+    /// The time since the last export of the pack, whoever made it; nil if there was none.
+    package static func age(
+        pack: Pack, postgres: PostgresClient
+    ) async throws(LaneError) -> Duration? {
+        do throws(PostgresError) {
+            let result = try await postgres.query(
+                ExportSQL.age, [.text(pack.name)], deadline: .after(.seconds(10)))
+            return result.int(0, 0).map { .milliseconds($0) }
+        } catch {
+            throw .postgres(error)
+        }
     }
 
     /// - Parameter deadline: Of the whole export; the wait for another one counts too.
@@ -65,11 +81,8 @@ package final class ConnectionsExport: @unchecked Sendable {
         _ neo4j: Neo4jClient, into connection: PostgresConnection, _ deadline: Deadline
     ) async throws -> Counted {
         let cypher = try ExportCypher(graph: graph)
-        let fence = try await neo4j.run(
-            CypherStatements.readFence,
-            parameters: ExportCypher.parameters(lane: "\(pack.name)/\(LaneName.graph.rawValue)"),
-            access: .read, deadline: deadline)
-        var counted = Counted(watermark: fence.firstInt ?? 0, nodes: 0, edges: 0)
+        var counted = Counted(
+            watermark: try await requireLevel(neo4j, connection, deadline), nodes: 0, edges: 0)
         var types: [String] = []
         for type in try await relationshipTypes(neo4j, deadline) {
             let count = try await neo4j.run(
@@ -84,16 +97,38 @@ package final class ConnectionsExport: @unchecked Sendable {
             let page = try await neo4j.run(
                 statement,
                 parameters: ExportCypher.parameters(
-                    after: after, limit: ConnectionsExport.pageNodeCount),
+                    after: after, limit: pageNodeCount),
                 access: .read, deadline: deadline)
             guard let (lines, last) = ExportLines.make(page.rows, types) else { break }
             var chunk: [UInt8]? = lines
             _ = try await connection.copyIn(ExportSQL.copy) { chunk.take() }
             counted.nodes += Int64(page.rowCount)
             after = last
-            if page.rowCount < ConnectionsExport.pageNodeCount { break }
+            if page.rowCount < pageNodeCount { break }
         }
+        _ = try await requireLevel(neo4j, connection, deadline)
         return counted
+    }
+
+    /// A graph that came back empty, or that is being filled, has no degrees to show for what is
+    /// not there yet.
+    ///
+    /// - Returns: The revision of the lane's fence; 0 where no lane has ever led.
+    private func requireLevel(
+        _ neo4j: Neo4jClient, _ connection: PostgresConnection, _ deadline: Deadline
+    ) async throws -> Int64 {
+        let lane = LaneName.graph.rawValue
+        let found = try await neo4j.run(
+            CypherStatements.readFence,
+            parameters: ExportCypher.parameters(lane: "\(pack.name)/\(lane)"),
+            access: .read, deadline: deadline)
+        let fence = found.rows.elements.first { _ in true }.map { Array($0.elements) } ?? []
+        let store = fence.last?.string.map(GraphLaneStore.identity)
+        let isLevel = try await connection.query(
+            Statement(unnamed: ExportSQL.isLevel, isReadOnly: true),
+            [.text(pack.name), .text(lane), store.map { .text($0) } ?? .null])
+        guard isLevel.bool(0, 0) ?? true else { throw LaneError.graphIncomplete }
+        return fence.first?.int ?? 0
     }
 
     /// Every type there is now, but those the pack leaves out.

@@ -1,4 +1,5 @@
 internal import Packs
+internal import Postgres
 
 /// The SQL of the degree export.
 struct ExportSQL {
@@ -18,6 +19,21 @@ struct ExportSQL {
             key text NOT NULL, degree bigint NOT NULL, by_type jsonb NOT NULL)
         """
     static let copy = "COPY fourfold_export (key, degree, by_type) FROM STDIN"
+
+    /// Milliseconds since the last export of the pack `$1`; NULL if there was none.
+    static let age = Statement(
+        "export_age",
+        """
+        SELECT (extract(epoch FROM clock_timestamp() - max(exported_at)) * 1000)::bigint
+        FROM fourfold.exports WHERE pack = $1
+        """, isReadOnly: true)
+
+    /// `$1` a pack, `$2` a lane, `$3` the store's identity: whether the lane has filled this store.
+    /// NULL where there is no lane.
+    static let isLevel = """
+        SELECT (SELECT NOT l.resync AND l.store IS NOT DISTINCT FROM $3::text
+            FROM fourfold.lanes AS l WHERE l.pack = $1 AND l.lane = $2)
+        """
 
     static let keyType = """
         SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a

@@ -67,18 +67,23 @@ package struct CypherStatements: Sendable {
         """
 
     package static let readFence =
-        "MATCH (fence:Fence {id: $lane}) RETURN fence.revision AS revision"
+        "MATCH (fence:Fence {id: $lane}) RETURN fence.revision AS revision, fence.store AS store"
 
     // MARK: Writes
 
     /// Rows `{id, owner, properties}`. Returns the number of rows; 0 if the fence refused.
-    package func upsertNodes(_ node: NodeProjection) throws(CypherIdentifierError) -> String {
+    ///
+    /// - Parameter labels: All of the pack. An id that was another entity's before keeps none of
+    ///   them: the deletion of that entity, which may come later, must not find this node.
+    package func upsertNodes(
+        _ node: NodeProjection, of labels: [String]
+    ) throws(CypherIdentifierError) -> String {
         let label = try CypherIdentifier.quoted(node.label)
         var text =
             CypherStatements.fence + """
                 UNWIND $rows AS row
                 MERGE (n:\(keyLabel) {id: row.id})
-                SET n = row.properties
+                SET n = row.properties\(try removal(of: labels, but: node.label))
                 SET n:\(label), n.id = row.id, n.user_id = row.owner, n.revision = $revision, \
                 n.applied_at = datetime()
                 """
@@ -94,6 +99,16 @@ package struct CypherStatements: Sendable {
             text += "latitude: row.properties.\(latitude)})"
         }
         return text + "\nRETURN count(*) AS written"
+    }
+
+    private func removal(
+        of labels: [String], but kept: String
+    ) throws(CypherIdentifierError) -> String {
+        var text = ""
+        for label in labels where label != kept {
+            text += ":" + (try CypherIdentifier.quoted(label))
+        }
+        return text.isEmpty ? "" : "\nREMOVE n\(text)"
     }
 
     /// Rows are keys. Relationships that other tools attached to the nodes go with them. Returns

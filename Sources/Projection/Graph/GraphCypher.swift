@@ -36,8 +36,9 @@ struct GraphCypher: Sendable {
         do throws(CypherIdentifierError) {
             let cypher = try CypherStatements(keyLabel: graph.keyLabel)
             var schema = cypher.constraints
+            let labels = graph.nodes.map(\.label)
             for node in graph.nodes {
-                upsertNodes[node.label] = try cypher.upsertNodes(node)
+                upsertNodes[node.label] = try cypher.upsertNodes(node, of: labels)
                 deleteNodes[node.label] = try cypher.deleteNodes(label: node.label)
                 nodeKeys[node.label] = try cypher.nodeKeys(label: node.label)
             }

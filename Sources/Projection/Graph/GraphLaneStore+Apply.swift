@@ -63,11 +63,13 @@ extension GraphLaneStore {
         try permit.check()
         switch try await post(batch, batch.rows, permit, deadline) {
         case .written(let poison): return poison
-        case .refused(let code) where batch.rows.count == 1:
+        case .refused(let code, let isSyntaxError):
+            // Without rows only the statement can be wrong, and then no row is at fault.
+            if isSyntaxError { try await plan(batch.statement, deadline: deadline) }
+            if batch.rows.count > 1 { return try await bisect(batch, permit, deadline) }
             return batch.rows.texts(batch.keyMember).map {
                 PoisonKey(entity: batch.entity, key: $0, code: code)
             }
-        case .refused: return try await bisect(batch, permit, deadline)
         }
     }
 
@@ -84,7 +86,7 @@ extension GraphLaneStore {
             case .written(let missing):
                 poison += missing
                 bisector.passed()
-            case .refused(let code):
+            case .refused(let code, _):
                 if bisector.refused() {
                     poison.append(
                         PoisonKey(entity: batch.entity, key: keys[range.lowerBound], code: code))
@@ -97,8 +99,8 @@ extension GraphLaneStore {
     private enum Outcome {
         /// All rows but those of these keys, whose ends are missing for good.
         case written([PoisonKey])
-        /// No row: some of them are at fault.
-        case refused(code: String)
+        /// No row: some of them are at fault, or the statement is.
+        case refused(code: String, isSyntaxError: Bool)
     }
 
     private func post(
@@ -111,7 +113,7 @@ extension GraphLaneStore {
             if result.firstInt == Int64(rows.count) { return .written([]) }
         } catch {
             guard let code = refusal(error, permit) else { throw LaneError(error) }
-            return .refused(code: code)
+            return .refused(code: code, isSyntaxError: error.isSyntaxError)
         }
         try await checkFence(permit, deadline)
         guard batch.mayMissEnds else {
@@ -125,10 +127,7 @@ extension GraphLaneStore {
         if error.mustSplit { return error.code }
         guard case .rejected(let rejection) = error else { return nil }
         switch rejection.kind {
-        case .statement:
-            // A syntax error has a detail. The text is ours: no row makes it wrong.
-            return rejection.detail == nil ? rejection.code : nil
-        case .constraint, .terminated, .splitBatch: return rejection.code
+        case .statement, .constraint, .terminated, .splitBatch: return rejection.code
         case .databaseFault:
             return permit.failureCount >= GraphLaneStore.faultCountMax ? rejection.code : nil
         case .transient, .rateLimited, .permanent: return nil
@@ -224,6 +223,12 @@ private struct EdgeEnds {
         self.anchor = anchor
         self.from = from
         self.to = to
+    }
+}
+
+extension Neo4jError {
+    fileprivate var isSyntaxError: Bool {
+        if case .rejected(let rejection) = self { rejection.isSyntaxError } else { false }
     }
 }
 

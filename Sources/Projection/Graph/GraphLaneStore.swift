@@ -68,8 +68,11 @@ package final class GraphLaneStore: LaneStore, @unchecked Sendable {
         if let preparedStore, preparedStore != store { try await makeSchema(deadline: deadline) }
         preparedStore = store
         unplanned = cypher.writes
-        return ("neo4j:\(store)", revision)
+        return (GraphLaneStore.identity(of: store), revision)
     }
+
+    /// What `fourfold.lanes` remembers of a store, by the name that its fence carries.
+    static func identity(of store: String) -> String { "neo4j:\(store)" }
 
     package func raiseFence(_ permit: LanePermit, deadline: Deadline) async throws(LaneError) {
         let result = try await run(
@@ -81,17 +84,20 @@ package final class GraphLaneStore: LaneStore, @unchecked Sendable {
     }
 
     /// Has the store plan one more statement: the first run of each costs it 20 to 800 ms, which
-    /// the first writes after a start would wait for. Nothing is written: there are no rows, and
-    /// the fence refuses the revision.
+    /// the first writes after a start would wait for.
     package func prepareNext(deadline: Deadline) async {
         guard let statement = unplanned.popLast() else { return }
-        do throws(LaneError) {
-            _ = try await run(
-                statement, cypher.parameters(-2, set: "", rows: .empty), .write, deadline)
-        } catch {
+        do throws(LaneError) { try await plan(statement, deadline: deadline) } catch {
             // Only a store that answers is worth preparing.
             unplanned = []
         }
+    }
+
+    /// Runs a statement that writes on nothing: there are no rows, and the fence refuses the
+    /// revision.
+    func plan(_ statement: String, deadline: Deadline) async throws(LaneError) {
+        _ = try await run(
+            statement, cypher.parameters(-2, set: "", rows: .empty), .write, deadline)
     }
 
     /// Constraints and indexes. Idempotent.

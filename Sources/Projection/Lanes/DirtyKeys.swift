@@ -21,9 +21,17 @@ package struct DirtyKeys: Equatable, Sendable {
     /// Pieces of at most `count` keys.
     package func chunks(of count: Int) -> [DirtyKeys] {
         stride(from: 0, to: keys.count, by: count).map { start in
-            let part = Set(keys[start..<min(start + count, keys.count)])
-            return DirtyKeys(
-                created: part.subtracting(stale), changed: part.intersection(stale))
+            piece(start..<min(start + count, keys.count))
         }
+    }
+
+    /// The first `count` keys, and the others.
+    package func split(at count: Int) -> (first: DirtyKeys, second: DirtyKeys) {
+        (piece(0..<count), piece(count..<keys.count))
+    }
+
+    private func piece(_ range: Range<Int>) -> DirtyKeys {
+        let part = Set(keys[range])
+        return DirtyKeys(created: part.subtracting(stale), changed: part.intersection(stale))
     }
 }

@@ -14,6 +14,8 @@ package enum LaneError: Error, Sendable {
     case storeChanged
     /// Stored vectors were made by another model; the lane waits for the operator.
     case modelChanged(stored: String, configured: String)
+    /// The graph is another one than the lane has filled, or is being reconciled.
+    case graphIncomplete
     case embedder(EmbedderError)
     case postgres(PostgresError)
     /// The pack names something that cannot be written into a statement.
@@ -52,12 +54,18 @@ package enum LaneError: Error, Sendable {
         case .store(let code, _): code
         case .storeChanged: "store_changed"
         case .modelChanged: "embedding_model_changed"
+        case .graphIncomplete: "graph_incomplete"
         case .embedder(let error): error.code
         case .postgres(let error):
             if let state = error.serverError?.sqlState { "postgres_\(state)" } else { "postgres" }
         case .invalidPlan: "invalid_plan"
         case .stopped: "stopped"
         }
+    }
+
+    /// A view cannot be read for the sake of some row.
+    var isRowFault: Bool {
+        if case .postgres(let error) = self { error.serverError?.isRowFault == true } else { false }
     }
 
     /// A request to the store may still run there.

@@ -61,14 +61,24 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
         do {
             // Drawn and committed before the snapshot of the page is taken.
             let revision = try await drawRevision(epoch: epoch)
-            return try await postgres.withConnection(deadline: configuration.requestDeadline) {
-                connection in
-                try await connection.transaction(isolation: .repeatableRead, readOnly: true) {
-                    try await page(cursor, revision, connection)
-                }
+            do {
+                return try await read(cursor, revision, readsWork: true)
+            } catch where LaneError(error).isRowFault {
+                // Each chunk is read by itself, where the row at fault can be found.
+                return try await read(cursor, revision, readsWork: false)
             }
         } catch {
             throw LaneError(error)
+        }
+    }
+
+    private func read(
+        _ cursor: LaneCursor, _ revision: Int64, readsWork: Bool
+    ) async throws -> LanePage<Store.Work>? {
+        try await postgres.withConnection(deadline: configuration.requestDeadline) { connection in
+            try await connection.transaction(isolation: .repeatableRead, readOnly: true) {
+                try await page(cursor, revision, connection, readsWork: readsWork)
+            }
         }
     }
 
@@ -112,7 +122,7 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
     // MARK: The page
 
     private func page(
-        _ cursor: LaneCursor, _ revision: Int64, _ connection: PostgresConnection
+        _ cursor: LaneCursor, _ revision: Int64, _ connection: PostgresConnection, readsWork: Bool
     ) async throws -> LanePage<Store.Work>? {
         let limit = configuration.pageRowCountMax
         let statement = store.tellsChanges ? LaneStatements.ownedPage : LaneStatements.page
@@ -138,7 +148,9 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
             ? [LanePageReader.chunk(dirty, changes)]
             : LanePageReader.chunks(dirty, of: configuration.chunkKeyCountMax)
         var firstWork: Store.Work?
-        if let first = chunks.first { firstWork = try await store.read(first, on: connection) }
+        if readsWork, let first = chunks.first {
+            firstWork = try await store.read(first, on: connection)
+        }
         return LanePage(
             revision: revision, goal: result.string(0, 0) ?? cursor.goal ?? cursor.done,
             lastXID: coalescer.last?.xid ?? cursor.xid,

@@ -51,10 +51,7 @@ extension LaneRunner {
         let permit = try await makePermit()
         for (entity, keys) in keys.sorted(by: { $0.key < $1.key }) {
             let chunk = LaneChunk([(entity, DirtyKeys(changed: keys))])
-            let refused = try await store.apply(
-                try await reader.read(chunk), permit, deadline: configuration.requestDeadline)
-            try await unpark(chunk, except: refused)
-            for poison in refused { try await park(poison, xid: nil) }
+            for poison in try await apply(chunk, permit) { try await park(poison, xid: nil) }
         }
     }
 }

@@ -47,13 +47,10 @@ extension LaneRunner {
             let (keys, last) = try await self.keys(step, after: after)
             guard let last else { return }
             for part in DirtyKeys(changed: Set(keys)).chunks(of: configuration.chunkKeyCountMax) {
-                try checkStop()
-                let permit = try await makePermit()
                 let chunk = LaneChunk([(step.entity, part)], parts: step.parts)
-                let refused = try await store.apply(
-                    try await reader.read(chunk), permit, deadline: configuration.requestDeadline)
-                try await unpark(chunk, except: refused)
-                for poison in refused { try await park(poison, xid: nil) }
+                for poison in try await apply(chunk, try await makePermit()) {
+                    try await park(poison, xid: nil)
+                }
             }
             try await done(last, keys.count)
             after = last

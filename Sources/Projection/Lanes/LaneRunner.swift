@@ -298,18 +298,8 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         permit.next = next
         var poison: [PoisonKey] = []
         for (index, chunk) in page.chunks.enumerated() {
-            try checkStop()
-            try permit.check()
-            let work: Store.Work
-            if index == 0, !mustReconcile, let first = page.firstWork {
-                work = first
-            } else {
-                work = try await reader.read(chunk)
-            }
-            let refused = try await store.apply(
-                work, permit, deadline: configuration.requestDeadline)
-            try await unpark(chunk, except: refused)
-            poison += refused
+            let isRead = index == 0 && !mustReconcile
+            poison += try await apply(chunk, permit, work: isRead ? page.firstWork : nil)
         }
         await probe.pageWasApplied(store.name, revision: page.revision)
         for key in poison { try await park(key, xid: page.xids[key.entity]?[key.key]) }

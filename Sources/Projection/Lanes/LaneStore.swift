@@ -31,6 +31,20 @@ package struct LaneChunk: Sendable {
     }
 
     package var keyCount: Int { entities.reduce(0) { $0 + $1.keys.keys.count } }
+
+    /// Two chunks with half of the keys each.
+    package var halves: [LaneChunk] {
+        var first = LaneChunk([], parts: parts)
+        var second = first
+        var room = keyCount / 2
+        for (path, keys) in entities {
+            let pieces = keys.split(at: min(room, keys.keys.count))
+            room -= pieces.first.keys.count
+            if !pieces.first.isEmpty { first.entities.append((path, pieces.first)) }
+            if !pieces.second.isEmpty { second.entities.append((path, pieces.second)) }
+        }
+        return [first, second]
+    }
 }
 
 /// A key that the store refuses.

@@ -76,7 +76,9 @@ extension LiveLaneStore {
         _ entity: String?, _ permit: LanePermit, deadline: Deadline
     ) async throws(LaneError) {
         for cache in pack.live.caches where entity == nil || cache.entityPath == entity {
-            try await forgetAll(cache.key, permit, deadline)
+            // Who fills a cache just now may have read what is old: tokens go before values.
+            try await forgetAll(CacheScripts.token(of: ""), cache.key, permit, deadline)
+            try await forgetAll("", cache.key, permit, deadline)
         }
         if let rule = pack.live.configuration, let copies,
             entity.map({ rule.sources.contains($0) }) ?? true
@@ -91,18 +93,22 @@ extension LiveLaneStore {
 
     /// In bounded steps: Redis serves others between them.
     private func forgetAll(
-        _ pattern: KeyPattern, _ permit: LanePermit, _ deadline: Deadline
+        _ prefix: String, _ pattern: KeyPattern, _ permit: LanePermit, _ deadline: Deadline
     ) async throws(LaneError) {
         var cursor = "0"
         repeat {
             try permit.check()
             let reply = try await command(
-                ["SCAN", cursor, "MATCH", pattern.glob, "COUNT", String(limits.scanKeyCount)],
-                deadline)
+                [
+                    "SCAN", cursor, "MATCH", prefix + pattern.glob, "COUNT",
+                    String(limits.scanKeyCount),
+                ], deadline)
             let parts = reply.array ?? []
             guard parts.count == 2, let next = parts[0].string else { throw .storeChanged }
-            let keys = (parts[1].array ?? []).compactMap(\.string)
-                .filter { pattern.values(of: $0) != nil }.flatMap(LiveLaneStore.forgotten)
+            let keys = (parts[1].array ?? []).compactMap(\.string).filter { key in
+                key.hasPrefix(prefix)
+                    && pattern.values(of: String(key.dropFirst(prefix.count))) != nil
+            }
             if !keys.isEmpty { _ = try await command(["DEL"] + keys, deadline) }
             cursor = next
         } while cursor != "0"

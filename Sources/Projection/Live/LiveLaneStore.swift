@@ -192,7 +192,7 @@ package final class LiveLaneStore: LaneStore, @unchecked Sendable {
 
     /// What is deleted with a cache: itself, and the token of whoever fills it just now, who has
     /// read what is old by now.
-    static func forgotten(_ key: String) -> [String] { [key, "fourfold:fill:\(key)"] }
+    static func forgotten(_ key: String) -> [String] { [key, CacheScripts.token(of: key)] }
 
     /// The rows of the page in the order in which they changed, then what dirty rules named.
     private func steps(
