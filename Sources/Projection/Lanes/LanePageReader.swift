@@ -198,17 +198,21 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
         return Set((0..<result.rowCount).compactMap { result.string($0, 0) })
     }
 
-    /// `[{"key":…,"op":…,"columns":…}]`
+    /// `[{"key":…,"op":…,"columns":…}]`. A row that is to be written again may have been anything:
+    /// a rule that asks for an operation finds it, whichever that is.
     private static func json(_ rows: Set<PageCoalescer.ChangedRow>) -> [UInt8] {
+        let changes: [OutboxRow.Operation] = [.insert, .update, .delete]
         var json = JSONWriter()
         json.beginArray()
         for row in rows {
-            json.beginObject()
-            json.field("key", row.key)
-            json.field("op", row.operation.rawValue)
-            json.key("columns")
-            json.raw(row.columns ?? "null")
-            json.endObject()
+            for operation in row.operation == .rewrite ? changes : [row.operation] {
+                json.beginObject()
+                json.field("key", row.key)
+                json.field("op", operation.rawValue)
+                json.key("columns")
+                json.raw(row.columns ?? "null")
+                json.endObject()
+            }
         }
         json.endArray()
         return json.bytes

@@ -211,7 +211,10 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
             cursor = LaneCursor(done: goal)
         }
         try await raiseFence()
-        if mustRepeat && store.mustRepeatAfterTakeover {
+        if !store.mustRepeatAfterTakeover {
+            // Where the lane wrote to another store before, nobody would carry out a plan.
+            try await query(LaneStatements.dropRepeat, laneParameters)
+        } else if mustRepeat {
             try await query(
                 LaneStatements.planRepeat,
                 laneParameters + [.double(configuration.storeWriteTimeout.inSeconds)])

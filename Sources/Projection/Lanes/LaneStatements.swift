@@ -68,6 +68,8 @@ enum LaneStatements {
     static let planRepeat = Statement(
         "lane_plan_repeat",
         "SELECT fourfold.plan_repeat($1, $2, $3, make_interval(secs => $4::float8))")
+    static let dropRepeat = Statement(
+        "lane_drop_repeat", "SELECT fourfold.drop_repeat($1, $2, $3)")
     static let repeatDue = Statement(
         "lane_repeat_due", "SELECT fourfold.repeat_due($1, $2, $3, $4::int)")
     static let park = Statement(
