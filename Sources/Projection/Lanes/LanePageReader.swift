@@ -132,7 +132,8 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
             }
             coalescer.add(row)
         }
-        let (dirty, resyncs) = try await expand(coalescer.changes, connection)
+        var origins = coalescer.origins
+        let (dirty, resyncs) = try await expand(coalescer.changes, &origins, connection)
         let chunks =
             store.tellsChanges
             ? [LanePageReader.chunk(dirty, changes)]
@@ -144,7 +145,7 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
             lastXID: coalescer.last?.xid ?? cursor.xid,
             lastPosition: coalescer.last?.position ?? cursor.position,
             rowCount: result.rowCount, isLast: result.rowCount < limit, resyncs: resyncs,
-            chunks: chunks, firstWork: firstWork, xids: coalescer.lastXID)
+            chunks: chunks, firstWork: firstWork, origins: origins)
     }
 
     private static func outboxRow(_ result: PostgresResult, _ row: Int) -> OutboxRow? {
@@ -161,13 +162,17 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
 
     /// Adds what the dirty rules say.
     private func expand(
-        _ changes: [String: PageCoalescer.Changes], _ connection: PostgresConnection
+        _ changes: [String: PageCoalescer.Changes], _ origins: inout PageOrigins,
+        _ connection: PostgresConnection
     ) async throws -> (dirty: [String: DirtyKeys], resyncs: Set<String>) {
         var dirty: [String: DirtyKeys] = [:]
         var resyncs: Set<String> = []
         var isPathSet = false
         for (entity, change) in changes.sorted(by: { $0.key < $1.key }) {
-            if change.mustResync { resyncs.formUnion(targets(of: entity)) }
+            if change.mustResync {
+                resyncs.formUnion(targets(of: entity))
+                for target in targets(of: entity) { origins.derive([], of: target, from: entity) }
+            }
             if store.entities.contains(entity) {
                 let keys = DirtyKeys(created: change.created, changed: change.changed)
                 dirty[entity] = dirty[entity].map { keys.union(changed: Set($0.keys)) } ?? keys
@@ -180,8 +185,10 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
                 let keys = try await keys(rule.statement, changed, connection)
                 guard keys.count <= configuration.dirtyKeyCountMax else {
                     resyncs.insert(rule.target)
+                    origins.derive(nil, of: rule.target, from: entity)
                     continue
                 }
+                if !keys.isEmpty { origins.derive(keys, of: rule.target, from: entity) }
                 dirty[rule.target] =
                     dirty[rule.target]?.union(changed: keys) ?? DirtyKeys(changed: keys)
             }

@@ -1,8 +1,13 @@
 internal import Postgres
 
 extension LaneRunner {
-    /// Writes down that the store refuses a key, and when to try again.
-    func park(_ poison: PoisonKey, xid: String?) async throws(LaneError) {
+    /// Writes down that the store refuses a key, of which transactions, and when to try again.
+    ///
+    /// - Parameter origins: Of the page that made it dirty; without one the parked row keeps those
+    ///   that it has.
+    func park(
+        _ poison: PoisonKey, _ origins: PageOrigins = PageOrigins()
+    ) async throws(LaneError) {
         let before = try await query(
             LaneStatements.parkedAttempts,
             [
@@ -16,7 +21,8 @@ extension LaneRunner {
             LaneStatements.park,
             [
                 .text(poison.entity), .text(poison.key), .text(poison.code),
-                .double(delay.inSeconds), xid.map { .text($0) } ?? .null,
+                .double(delay.inSeconds),
+                .textArray(origins.xids(entity: poison.entity, key: poison.key)),
             ])
         parkedCount += 1
     }
@@ -54,7 +60,7 @@ extension LaneRunner {
             let refused = try await store.apply(
                 try await reader.read(chunk), permit, deadline: configuration.requestDeadline)
             try await unpark(chunk, except: refused)
-            for poison in refused { try await park(poison, xid: nil) }
+            for poison in refused { try await park(poison) }
         }
     }
 }

@@ -295,7 +295,9 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         async let following: Result<LanePage<Store.Work>?, LaneError> =
             page.isLast || mustReconcile ? .success(nil) : prefetch(next)
         await probe.pageWasRead(store.name, revision: page.revision)
-        for entity in page.resyncs.sorted() { try await resync(entity: entity) }
+        for entity in page.resyncs.sorted() {
+            try await resync(entity: entity, origins: page.origins)
+        }
         var permit = try await makePermit(revision: mustReconcile ? nil : page.revision)
         permit.failureCount = failureCount
         permit.next = next
@@ -315,7 +317,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
             poison += refused
         }
         await probe.pageWasApplied(store.name, revision: page.revision)
-        for key in poison { try await park(key, xid: page.xids[key.entity]?[key.key]) }
+        for key in poison { try await park(key, page.origins) }
         try await advance(page, to: next)
         self.page = nil
         prefetched = try await following.get()

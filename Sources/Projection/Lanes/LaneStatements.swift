@@ -76,7 +76,7 @@ enum LaneStatements {
         "lane_park",
         """
         SELECT fourfold.park($1, $2, $3, $4, $5, $6, make_interval(secs => $7::float8),
-            CASE WHEN $8::text IS NULL THEN '{}' ELSE ARRAY[$8::text::xid8] END)
+            $8::xid8[])
         """)
     static let parkedAttempts = Statement(
         "lane_parked_attempts",
