@@ -14,11 +14,12 @@ enum LaneStatements {
         "lane_database_changed", "SELECT fourfold.database_changed()", isReadOnly: true)
     static let adoptDatabase = Statement(
         "lane_adopt_database", "SELECT fourfold.adopt_database($1)")
+    /// Not where the sequence is there already: it must never go back, and others draw meanwhile.
     static let raiseRevision = Statement(
         "lane_raise_revision",
         """
-        SELECT setval('fourfold.revision_seq', greatest($1::bigint, last_value) + 1)
-        FROM fourfold.revision_seq
+        SELECT setval('fourfold.revision_seq', $1::bigint + 1)
+        FROM fourfold.revision_seq WHERE last_value < $1::bigint
         """)
     static let holder = Statement(
         "lane_holder",
