@@ -231,6 +231,29 @@ def test_a_delete_holds_before_it_is_kept(place):
     problem(get(api, user), 404)
 
 
+def test_marks_of_states_that_have_no_history_go(place):
+    """Of a user that was deleted, and of those that never were: any caller can delete a state."""
+    api = place.gateway()
+    user, leaver = api.user(), api.user()
+    for each in (user, leaver):
+        done(put(api, each, orb(1)), 200)
+    for _ in range(20):
+        done(api.http.delete(f"/v1/dots/users/{uuid.uuid4()}/state/orb"), 204)
+    place.redis.xadd(STREAM, {"r": "no key of a user"})
+    wait_until(drained(place), 10)
+    api.sql("DELETE FROM dots.users WHERE user_id = %s", [leaver])
+
+    def swept():
+        done(put(api, user, orb(2)), 200)
+        return [row["row_id"] for row in api.sql(
+            "SELECT row_id FROM fourfold.state_marks")] == [user]
+
+    wait_until(swept, 20)
+    wait_until(drained(place), 10)
+    place.redis.delete(f"user:{user}:orb:state")
+    assert done(get(api, user), 200) == orb(2)
+
+
 @pytest.mark.parametrize("how", ["refuse", "pause"])
 def test_without_redis_the_history_answers(place, how):
     proxy = place.proxy("redis")

@@ -148,6 +148,46 @@ extension StoreTests.VectorLaneTests {
     }
 }
 
+extension StoreTests.VectorLaneTests {
+    /// Rows that a rule reads: what only their columns say, and what only their operation does.
+    static let derived = [
+        "DELETE FROM ptest.taggings WHERE id = '\(id(11))'",
+        "INSERT INTO ptest.things (id, name) VALUES ('\(id(2))', 'part')",
+    ]
+
+    @Test("keys that a rule named are written again too", arguments: derived)
+    func repeatsDerived(_ change: String) async throws {
+        try await ProjectionFixture.run { fixture in
+            try await fixture.resetWeaviate()
+            try await fixture.sql(
+                """
+                INSERT INTO ptest.things (id, name, parts)
+                VALUES ('\(id(1))', 'ours', '{\(id(2))}');
+                INSERT INTO ptest.taggings VALUES ('\(id(11))', '\(id(1))', '\(id(12))');
+                """)
+            try await fixture.withVectorLane(HashingEmbedder()) { _ in
+                try await fixture.caughtUp("vector")
+                let before = try await fixture.value("SELECT done FROM fourfold.lanes")
+                try await fixture.sql(change)
+                try await fixture.caughtUp("vector")
+                // A request that a leader had begun for the change, and whose outcome it never saw.
+                let late = WeaviateObject(
+                    id: id(1), properties: Array("{\"name\":\"late\"}".utf8), vector: nil)
+                _ = try await fixture.weaviate.upsert(
+                    className: "ProjectionTestThing", [late], deadline: .after(.seconds(20)))
+                try await fixture.sql(
+                    """
+                    UPDATE fourfold.lanes SET repeat_from = '\(before ?? "")',
+                        repeat_at = clock_timestamp() WHERE lane = 'vector'
+                    """)
+                try await fixture.eventually("the last write is not ours") {
+                    try await fixture.objectNames().contains("ours")
+                }
+            }
+        }
+    }
+}
+
 /// Remembers what it was asked.
 final class CountingEmbedder: Embedder {
     private let asked = Lock([String]())

@@ -14,6 +14,9 @@ package struct HistoryDrainLimits: Sendable {
     package var batchCount = 1_000
     /// Bytes of one batch, but for a single write that is larger.
     package var batchByteCount = 1 << 20
+    /// Marks of states that are looked at for each write, whether their history is gone. More than
+    /// one, so that marks that nobody needs go faster than they come.
+    package var sweptPerWrite = 2
     /// Longest work on one batch.
     package var timeout = Duration.seconds(30)
 
@@ -39,6 +42,8 @@ package final class HistoryDrain: @unchecked Sendable {
         /// Everything before this id can go.
         var trimID = ""
         var deletes: [(mark: String, id: String)] = []
+        /// The last state whose mark was looked at; nil before the first.
+        var sweptRow: String?
         var isFailing = false
 
         mutating func advance(to id: String) {
@@ -145,7 +150,24 @@ package final class HistoryDrain: @unchecked Sendable {
             let key = keeping.rule.key.filled([entry.row])
             position.deletes.append((StateHistoryKeys.deleted(key), entry.id))
         }
+        await sweep(keeping, &position, last, entries.count, deadline)
         return .moved
+    }
+
+    /// Goes round the marks of the state, a few for each write. What fails is looked at the next
+    /// time round.
+    private func sweep(
+        _ keeping: Keeping, _ position: inout Position, _ last: HistoryEntry, _ writeCount: Int,
+        _ deadline: Deadline
+    ) async {
+        let parameters: [Parameter] = [
+            .text(keeping.pack), .text(keeping.rule.name), .text(position.sweptRow ?? last.row),
+            .int(Int64(writeCount * limits.sweptPerWrite)),
+        ]
+        let result = try? await postgres.withConnection(deadline: deadline) {
+            try await $0.query(keeping.sql.sweep, parameters)
+        }
+        if let result { position.sweptRow = result.string(0, 0) ?? "" }
     }
 
     private func next(

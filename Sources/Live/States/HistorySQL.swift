@@ -8,6 +8,8 @@ package struct HistorySQL: Sendable {
     package let cursor: Statement
     /// `$1` to `$6`: pack, state, identity, last id, next id, rows; see `fourfold.drain_history`.
     package let drain: Statement
+    /// `$1` pack, `$2` state, `$3` a row, `$4` a number: see `fourfold.sweep_state_marks`.
+    package let sweep: Statement
     /// `$1` pack, `$2` state, `$3` row: the newest value as JSON; no row where there is none.
     package let restore: Statement
 
@@ -29,6 +31,15 @@ package struct HistorySQL: Sendable {
         drain = Statement(
             "history.drain \(name)",
             "SELECT fourfold.drain_history($1, $2, $3, $4, $5, \(insert), $6::jsonb)")
+        let kept = quoteSQLLiteral(
+            """
+            SELECT r FROM unnest($1::text[]) AS r WHERE EXISTS (SELECT FROM \
+            \(entity.qualifiedName) AS h \
+            WHERE h.\(quoteSQLIdentifier(owner.name)) = r::\(owner.baseType))
+            """)
+        sweep = Statement(
+            "history.sweep \(name)",
+            "SELECT fourfold.sweep_state_marks($1, $2, $3, $4::int, \(kept))")
         restore = Statement(
             "history.restore \(name)", HistorySQL.restore(entity, owner: owner, time: time),
             isReadOnly: true)

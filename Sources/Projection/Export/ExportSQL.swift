@@ -69,10 +69,8 @@ struct ExportSQL {
         """
     }
 
-    static let record = """
-        INSERT INTO fourfold.exports (pack, watermark, nodes, edges, changed, unknown, seconds)
-        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING fourfold.rfc3339(exported_at)
-        """
+    /// Answers when it was.
+    static let record = "SELECT fourfold.record_export($1, $2, $3, $4, $5, $6, $7)"
 
     /// Counts the embedded graph. `$1` types that do not count.
     static func countViews(_ pack: Pack, _ graph: GraphProjection) -> String {

@@ -39,8 +39,8 @@ struct LanePage<Work: Sendable>: Sendable {
     let chunks: [LaneChunk]
     /// Of the first chunk, read in the page's own snapshot.
     let firstWork: Work?
-    /// The last transaction of each key, for parking.
-    let xids: [String: [String: String]]
+    /// For parking.
+    let origins: PageOrigins
 
     /// Where the lane stands when the page is applied.
     func cursorAfter(_ cursor: LaneCursor) -> LaneCursor {

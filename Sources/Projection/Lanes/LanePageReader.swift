@@ -142,7 +142,8 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
             }
             coalescer.add(row)
         }
-        let (dirty, resyncs) = try await expand(coalescer.changes, connection)
+        var origins = coalescer.origins
+        let (dirty, resyncs) = try await expand(coalescer.changes, &origins, connection)
         let chunks =
             store.tellsChanges
             ? [LanePageReader.chunk(dirty, changes)]
@@ -156,7 +157,7 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
             lastXID: coalescer.last?.xid ?? cursor.xid,
             lastPosition: coalescer.last?.position ?? cursor.position,
             rowCount: result.rowCount, isLast: result.rowCount < limit, resyncs: resyncs,
-            chunks: chunks, firstWork: firstWork, xids: coalescer.lastXID)
+            chunks: chunks, firstWork: firstWork, origins: origins)
     }
 
     private static func outboxRow(_ result: PostgresResult, _ row: Int) -> OutboxRow? {
@@ -173,13 +174,17 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
 
     /// Adds what the dirty rules say.
     private func expand(
-        _ changes: [String: PageCoalescer.Changes], _ connection: PostgresConnection
+        _ changes: [String: PageCoalescer.Changes], _ origins: inout PageOrigins,
+        _ connection: PostgresConnection
     ) async throws -> (dirty: [String: DirtyKeys], resyncs: Set<String>) {
         var dirty: [String: DirtyKeys] = [:]
         var resyncs: Set<String> = []
         var isPathSet = false
         for (entity, change) in changes.sorted(by: { $0.key < $1.key }) {
-            if change.mustResync { resyncs.formUnion(targets(of: entity)) }
+            if change.mustResync {
+                resyncs.formUnion(targets(of: entity))
+                for target in targets(of: entity) { origins.derive([], of: target, from: entity) }
+            }
             if store.entities.contains(entity) {
                 let keys = DirtyKeys(created: change.created, changed: change.changed)
                 dirty[entity] = dirty[entity].map { keys.union(changed: Set($0.keys)) } ?? keys
@@ -192,8 +197,10 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
                 let keys = try await keys(rule.statement, changed, connection)
                 guard keys.count <= configuration.dirtyKeyCountMax else {
                     resyncs.insert(rule.target)
+                    origins.derive(nil, of: rule.target, from: entity)
                     continue
                 }
+                if !keys.isEmpty { origins.derive(keys, of: rule.target, from: entity) }
                 dirty[rule.target] =
                     dirty[rule.target]?.union(changed: keys) ?? DirtyKeys(changed: keys)
             }
@@ -210,17 +217,21 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
         return Set((0..<result.rowCount).compactMap { result.string($0, 0) })
     }
 
-    /// `[{"key":…,"op":…,"columns":…}]`
+    /// `[{"key":…,"op":…,"columns":…}]`. A row that is to be written again may have been anything:
+    /// a rule that asks for an operation finds it, whichever that is.
     private static func json(_ rows: Set<PageCoalescer.ChangedRow>) -> [UInt8] {
+        let changes: [OutboxRow.Operation] = [.insert, .update, .delete]
         var json = JSONWriter()
         json.beginArray()
         for row in rows {
-            json.beginObject()
-            json.field("key", row.key)
-            json.field("op", row.operation.rawValue)
-            json.key("columns")
-            json.raw(row.columns ?? "null")
-            json.endObject()
+            for operation in row.operation == .rewrite ? changes : [row.operation] {
+                json.beginObject()
+                json.field("key", row.key)
+                json.field("op", operation.rawValue)
+                json.key("columns")
+                json.raw(row.columns ?? "null")
+                json.endObject()
+            }
         }
         json.endArray()
         return json.bytes

@@ -1,8 +1,13 @@
 internal import Postgres
 
 extension LaneRunner {
-    /// Writes down that the store refuses a key, and when to try again.
-    func park(_ poison: PoisonKey, xid: String?) async throws(LaneError) {
+    /// Writes down that the store refuses a key, of which transactions, and when to try again.
+    ///
+    /// - Parameter origins: Of the page that made it dirty; without one the parked row keeps those
+    ///   that it has.
+    func park(
+        _ poison: PoisonKey, _ origins: PageOrigins = PageOrigins()
+    ) async throws(LaneError) {
         let before = try await query(
             LaneStatements.parkedAttempts,
             [
@@ -16,7 +21,8 @@ extension LaneRunner {
             LaneStatements.park,
             [
                 .text(poison.entity), .text(poison.key), .text(poison.code),
-                .double(delay.inSeconds), xid.map { .text($0) } ?? .null,
+                .double(delay.inSeconds),
+                .textArray(origins.xids(entity: poison.entity, key: poison.key)),
             ])
         parkedCount += 1
     }
@@ -51,7 +57,7 @@ extension LaneRunner {
         let permit = try await makePermit()
         for (entity, keys) in keys.sorted(by: { $0.key < $1.key }) {
             let chunk = LaneChunk([(entity, DirtyKeys(changed: keys))])
-            for poison in try await apply(chunk, permit) { try await park(poison, xid: nil) }
+            for poison in try await apply(chunk, permit) { try await park(poison) }
         }
     }
 }

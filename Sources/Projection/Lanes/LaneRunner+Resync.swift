@@ -26,20 +26,20 @@ extension LaneRunner {
     }
 
     /// Reconciles one entity within a page.
-    func resync(entity: String) async throws(LaneError) {
+    func resync(entity: String, origins: PageOrigins) async throws(LaneError) {
         if store.tellsChanges {
             try await store.reconcile(
                 entity, try await makePermit(), deadline: configuration.requestDeadline)
         }
         for step in store.resyncSteps where step.entity == entity {
-            try await walk(step, after: "") { _, _ async throws(LaneError) in }
+            try await walk(step, after: "", origins) { _, _ async throws(LaneError) in }
         }
     }
 
     /// Feeds the keys of one step through the ordinary way of dirty keys: read the view, make the
     /// store equal to it. So it can run beside changes, and be repeated.
     private func walk(
-        _ step: ResyncStep, after start: String,
+        _ step: ResyncStep, after start: String, _ origins: PageOrigins = PageOrigins(),
         _ done: (_ last: String, _ count: Int) async throws(LaneError) -> Void
     ) async throws(LaneError) {
         var after = start
@@ -49,7 +49,7 @@ extension LaneRunner {
             for part in DirtyKeys(changed: Set(keys)).chunks(of: configuration.chunkKeyCountMax) {
                 let chunk = LaneChunk([(step.entity, part)], parts: step.parts)
                 for poison in try await apply(chunk, try await makePermit()) {
-                    try await park(poison, xid: nil)
+                    try await park(poison, origins)
                 }
             }
             try await done(last, keys.count)

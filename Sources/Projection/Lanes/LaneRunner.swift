@@ -211,7 +211,10 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
             cursor = LaneCursor(done: goal)
         }
         try await raiseFence()
-        if mustRepeat && store.mustRepeatAfterTakeover {
+        if !store.mustRepeatAfterTakeover {
+            // Where the lane wrote to another store before, nobody would carry out a plan.
+            try await query(LaneStatements.dropRepeat, laneParameters)
+        } else if mustRepeat {
             try await query(
                 LaneStatements.planRepeat,
                 laneParameters + [.double(configuration.storeWriteTimeout.inSeconds)])
@@ -292,7 +295,9 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         async let following: Result<LanePage<Store.Work>?, LaneError> =
             page.isLast || mustReconcile ? .success(nil) : prefetch(next)
         await probe.pageWasRead(store.name, revision: page.revision)
-        for entity in page.resyncs.sorted() { try await resync(entity: entity) }
+        for entity in page.resyncs.sorted() {
+            try await resync(entity: entity, origins: page.origins)
+        }
         var permit = try await makePermit(revision: mustReconcile ? nil : page.revision)
         permit.failureCount = failureCount
         permit.next = next
@@ -302,7 +307,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
             poison += try await apply(chunk, permit, work: isRead ? page.firstWork : nil)
         }
         await probe.pageWasApplied(store.name, revision: page.revision)
-        for key in poison { try await park(key, xid: page.xids[key.entity]?[key.key]) }
+        for key in poison { try await park(key, page.origins) }
         try await advance(page, to: next)
         self.page = nil
         prefetched = try await following.get()

@@ -14,11 +14,12 @@ enum LaneStatements {
         "lane_database_changed", "SELECT fourfold.database_changed()", isReadOnly: true)
     static let adoptDatabase = Statement(
         "lane_adopt_database", "SELECT fourfold.adopt_database($1)")
+    /// Not where the sequence is there already: it must never go back, and others draw meanwhile.
     static let raiseRevision = Statement(
         "lane_raise_revision",
         """
-        SELECT setval('fourfold.revision_seq', greatest($1::bigint, last_value) + 1)
-        FROM fourfold.revision_seq
+        SELECT setval('fourfold.revision_seq', $1::bigint + 1)
+        FROM fourfold.revision_seq WHERE last_value < $1::bigint
         """)
     static let holder = Statement(
         "lane_holder",
@@ -68,13 +69,15 @@ enum LaneStatements {
     static let planRepeat = Statement(
         "lane_plan_repeat",
         "SELECT fourfold.plan_repeat($1, $2, $3, make_interval(secs => $4::float8))")
+    static let dropRepeat = Statement(
+        "lane_drop_repeat", "SELECT fourfold.drop_repeat($1, $2, $3)")
     static let repeatDue = Statement(
         "lane_repeat_due", "SELECT fourfold.repeat_due($1, $2, $3, $4::int)")
     static let park = Statement(
         "lane_park",
         """
         SELECT fourfold.park($1, $2, $3, $4, $5, $6, make_interval(secs => $7::float8),
-            CASE WHEN $8::text IS NULL THEN '{}' ELSE ARRAY[$8::text::xid8] END)
+            $8::xid8[])
         """)
     static let parkedAttempts = Statement(
         "lane_parked_attempts",

@@ -21,8 +21,7 @@ package struct PageCoalescer: Sendable {
     }
 
     package private(set) var changes: [String: Changes] = [:]
-    /// The last transaction of the page that made a key of an entity dirty.
-    package private(set) var lastXID: [String: [String: String]] = [:]
+    package private(set) var origins = PageOrigins()
     package private(set) var rowCount = 0
     /// Where the next page begins; nil before the first row.
     package private(set) var last: (xid: String, position: Int64)?
@@ -40,7 +39,7 @@ package struct PageCoalescer: Sendable {
     package mutating func add(_ row: OutboxRow) {
         pass(row)
         changes[row.entity, default: Changes()].add(row)
-        if let key = row.key { lastXID[row.entity, default: [:]][key] = row.xid }
+        origins.add(row)
     }
 }
 

@@ -36,8 +36,8 @@ package final class LiveLaneStore: LaneStore, @unchecked Sendable {
     var stored: LiveCursor?
     /// What Redis had when the fence was raised.
     private var found: (identity: String, cursor: LiveCursor)?
-    /// The highest fence that was seen there.
-    private var highestFence: Int64 = 0
+    /// The highest revision that was seen there, of a fence or of a copy of configuration.
+    private var highestRevision: Int64 = 0
     private var isReachable = true
 
     /// What was read of a page.
@@ -82,18 +82,19 @@ package final class LiveLaneStore: LaneStore, @unchecked Sendable {
     package func identify(
         deadline: Deadline
     ) async throws(LaneError) -> (identity: String, revision: Int64) {
-        (storeName, highestFence)
+        (storeName, highestRevision)
     }
 
     package func raiseFence(
         _ permit: LanePermit, deadline: Deadline
     ) async throws(LaneError) {
         stored = nil
+        let keys = [laneKey] + (copies.map { [$0.revisionsKey] } ?? [])
         let reply = try await run(
-            scripts.open, [.text(laneKey)], [.number(permit.revision)], deadline)
+            scripts.open, keys.map { .text($0) }, [.number(permit.revision)], deadline)
         let words = reply.array ?? []
         if words.count == 1 {
-            highestFence = words[0].string.flatMap { Int64($0) } ?? 0
+            highestRevision = words[0].string.flatMap { Int64($0) } ?? 0
             throw .leaseLost
         }
         fence = permit.revision

@@ -4,13 +4,20 @@ internal import Redis
 /// What the live lane runs in Redis. The lane's own key is a hash: `fence` (the revision that its
 /// leader drew when it took over), `identity` (of the database), and the cursor.
 struct LiveScripts: Sendable {
-    /// `fence`. Answers the fence alone where it is higher: another leads. Else raises it and
-    /// answers the identity and the cursor.
+    /// `KEYS` the lane, the revisions of the configuration if there are any; `ARGV` the fence.
+    /// Answers the highest revision alone where that is above the fence: another leads, or the
+    /// database is an older one than Redis knew. Else raises the fence and answers the identity and
+    /// the cursor.
     let open = RedisScript(
         name: "live_open",
         source: """
-            local fence = redis.call('HGET', KEYS[1], 'fence')
-            if fence and tonumber(fence) > tonumber(ARGV[1]) then return {fence} end
+            local highest = tonumber(redis.call('HGET', KEYS[1], 'fence') or 0)
+            if KEYS[2] then
+              for _, revision in ipairs(redis.call('HVALS', KEYS[2])) do
+                highest = math.max(highest, tonumber(revision) or 0)
+              end
+            end
+            if highest > tonumber(ARGV[1]) then return {string.format('%.0f', highest)} end
             redis.call('HSET', KEYS[1], 'fence', ARGV[1])
             return redis.call('HMGET', KEYS[1], 'identity', 'done', 'goal', 'xid', 'position',
               'mark')
