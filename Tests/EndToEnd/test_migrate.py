@@ -1,5 +1,9 @@
 """`fourfold packs check` and `fourfold migrate`: what they refuse, and what they leave behind."""
 
+import json
+import os
+import pathlib
+import re
 import shutil
 
 import psycopg
@@ -7,6 +11,8 @@ import pytest
 
 from gateway import Gateway, free_port, new_database
 from program import run_program, stores_of
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -151,3 +157,96 @@ def test_a_changed_migration_is_refused(api, packs, new_url):
     assert ended.returncode == 2 and "900_broken.sql" in ended.stderr
     with psycopg.connect(new_url) as link:
         assert link.execute("SELECT to_regclass('dots.half')").fetchone() == (None,)
+
+
+# The graph and the vector store.
+
+
+def schema_of_the_graph(cypher):
+    """Names and meanings of the constraints, and of the indexes that no constraint owns."""
+    constraints = cypher(
+        "SHOW CONSTRAINTS YIELD name, type, labelsOrTypes, properties"
+        " RETURN name, type, labelsOrTypes[0] AS of, properties")
+    indexes = cypher(
+        "SHOW INDEXES YIELD name, type, entityType, labelsOrTypes, properties, owningConstraint"
+        " WHERE owningConstraint IS NULL AND type <> 'LOOKUP'"
+        " RETURN name, entityType, labelsOrTypes[0] AS of, properties")
+    return ({(each["name"], each["type"], each["of"], *each["properties"])
+             for each in constraints},
+            {(each["name"], each["entityType"], each["of"], *each["properties"])
+             for each in indexes})
+
+
+def drop_schema_of_the_graph(cypher):
+    constraints, _ = schema_of_the_graph(cypher)
+    for name, *_ in constraints:
+        cypher(f"DROP CONSTRAINT {name}")
+    _, indexes = schema_of_the_graph(cypher)
+    for name, *_ in indexes:
+        cypher(f"DROP INDEX {name}")
+    assert schema_of_the_graph(cypher) == (set(), set())
+
+
+def classes_of(weaviate):
+    """Weaviate's schema, {class: definition}."""
+    answer = weaviate.client.get("/v1/schema")
+    assert answer.status_code == 200
+    return {each["class"]: each for each in answer.json()["classes"]}
+
+
+def properties_of(document):
+    return {each["name"]: each["dataType"][0] for each in document["properties"]}
+
+
+def expected_schema():
+    """What the files of the pack say, read without the program."""
+    text = (ROOT / "cypher/dots/001_schema.cypher").read_text()
+    constraints = {(name, "UNIQUENESS", label, key) for name, label, key in re.findall(
+        r"CREATE CONSTRAINT (\w+) IF NOT EXISTS FOR \(\w:(\w+)\) REQUIRE \w\.(\w+) IS UNIQUE;",
+        text)}
+    indexes = set()
+    for name, node, edge, keys in re.findall(
+            r"CREATE INDEX (\w+) IF NOT EXISTS FOR (?:\(\w:(\w+)\)|\(\)-\[\w:(\w+)\]-\(\))"
+            r" ON \((.+)\);", text):
+        kind = ("NODE", node) if node else ("RELATIONSHIP", edge)
+        indexes.add((name, *kind, *(key.split(".")[1] for key in keys.split(", "))))
+    assert len(constraints) + len(indexes) == text.count("CREATE ")
+    classes = {}
+    for file in (ROOT / "weaviate/dots").glob("*.json"):
+        document = json.loads(file.read_text())
+        classes[document["class"]] = properties_of(document)
+    return constraints, indexes, classes
+
+
+def test_migrate_makes_what_the_stores_need_and_may_run_again(
+        stores, database_url, cypher, weaviate):
+    """Nothing serves: a lane would make its own."""
+    drop_schema_of_the_graph(cypher)
+    assert weaviate.classes() == []
+    constraints, indexes, classes = expected_schema()
+    assert constraints and indexes and classes
+    gateway = Gateway(ROOT, os.environ["FOURFOLD_TEST_BINARY"], {
+        "DATABASE_URL": database_url, "NEO4J_URL": stores.neo4j_url,
+        "WEAVIATE_URL": stores.weaviate_url})
+
+    def assert_made():
+        gateway.migrate()
+        assert schema_of_the_graph(cypher) == (constraints, indexes)
+        found = classes_of(weaviate)
+        assert {name: properties_of(each) for name, each in found.items()} == classes
+        return found
+
+    assert assert_made() == assert_made()
+    # What somebody removed comes back, beside what is there.
+    cypher(f"DROP CONSTRAINT {sorted(constraints)[0][0]}")
+    cypher(f"DROP INDEX {sorted(indexes)[0][0]}")
+    assert weaviate.client.delete("/v1/schema/UserConcept").status_code == 200
+    assert_made()
+
+
+def test_migrate_ends_with_2_where_a_store_is_away(stores, database_url):
+    for setting, store in (("NEO4J_URL", "Cypher"), ("WEAVIATE_URL", "class")):
+        gateway = Gateway(ROOT, os.environ["FOURFOLD_TEST_BINARY"], {
+            "DATABASE_URL": database_url, setting: f"http://127.0.0.1:{free_port()}"})
+        ended = gateway.run("migrate", check=False)
+        assert ended.returncode == 2 and store in ended.stderr
