@@ -12,28 +12,36 @@ package struct PackCompiler: Sendable {
     /// - Throws: Every problem of the files at once.
     @discardableResult
     package func check(_ name: String) throws(PackError) -> Pack {
-        let (manifest, document) = try readManifest(name)
-        return try assemble(manifest, document, Resolved())
+        assemble(try PackSources(name, files), Resolved())
+    }
+
+    /// The same, where what is wrong is wanted and not the pack.
+    package func problems(_ name: String) -> [PackProblem] {
+        do throws(PackError) {
+            try check(name)
+            return []
+        } catch {
+            return error.problems
+        }
     }
 
     /// Compiles a pack whose migrations have been applied.
     ///
-    /// - Throws: Every problem of the files and of the schema at once.
+    /// - Throws: Every problem of the files at once; every problem of the schema, if the files have
+    ///   none.
     package func compile(
         _ name: String, on connection: PostgresConnection
     ) async throws(PackFailure) -> Pack {
-        let (manifest, document) = try lifting { () throws(PackError) in try readManifest(name) }
+        let sources = try lifting { () throws(PackError) in try PackSources(name, files) }
         let resolved: Resolved
         do throws(PostgresError) {
-            let catalog = try await Catalog.read(schema: manifest.schema, connection)
-            resolved = try await resolve(manifest, document, catalog, connection)
+            let catalog = try await Catalog.read(schema: sources.manifest.schema, connection)
+            resolved = try await resolve(sources.manifest, sources.document, catalog, connection)
         } catch {
             throw .database(error)
         }
         if !resolved.problems.isEmpty { throw .pack(PackError(resolved.problems)) }
-        return try lifting { () throws(PackError) in
-            try assemble(manifest, document, resolved)
-        }
+        return assemble(sources, resolved)
     }
 
     /// Makes the triggers that record the changes of a pack's tables what the pack says.
@@ -52,30 +60,6 @@ package struct PackCompiler: Sendable {
     }
 
     // MARK: Steps
-
-    private func readManifest(
-        _ name: String
-    ) throws(PackError) -> (PackManifest, JSONDocument) {
-        let file = files.manifestFile(name)
-        let text = try files.read(file)
-        let document: JSONDocument
-        do throws(JSONError) {
-            document = try JSONDocument.parse(text)
-        } catch {
-            throw PackError([
-                PackProblem(
-                    file: file, "it is not valid JSON: \(error)",
-                    remedy: "Correct it; comments and trailing commas are not JSON.")
-            ])
-        }
-        var reader = ManifestReader(file: file)
-        let manifest = PackManifest(document.root, &reader)
-        if manifest.name != name && !manifest.name.isEmpty {
-            reader.complain("name", "it differs from the folder", "Use \(name) for both.")
-        }
-        if !reader.problems.isEmpty { throw PackError(reader.problems) }
-        return (manifest, document)
-    }
 
     /// What the catalog says.
     private struct Resolved {
@@ -129,18 +113,16 @@ package struct PackCompiler: Sendable {
         return Resolved(entities: routed, sessionEntity: session, problems: problems)
     }
 
-    private func assemble(
-        _ manifest: PackManifest, _ document: JSONDocument, _ resolved: Resolved
-    ) throws(PackError) -> Pack {
-        let classes = try classesWithDefinitions(manifest)
+    private func assemble(_ sources: PackSources, _ resolved: Resolved) -> Pack {
+        let manifest = sources.manifest
+        let classes = sources.classes
         return Pack(
             name: manifest.name, title: manifest.title, entities: resolved.entities,
             ownerPath: manifest.ownerPath, ownerColumn: manifest.ownerColumn, graph: manifest.graph,
             vectors: classes.isEmpty ? nil : VectorProjection(classes: classes),
             dirtyRules: manifest.dirtyRules, export: manifest.export, live: manifest.live,
-            sessionEntity: resolved.sessionEntity,
-            cypher: try files.cypherScripts(manifest.name).flatMap { cypherStatements($0.text) },
-            document: documentText(manifest, document))
+            sessionEntity: resolved.sessionEntity, cypher: sources.cypher,
+            document: documentText(manifest, sources.document))
     }
 
     /// The document as the engine's SQL takes it: with the schema, which the file may leave out.
@@ -150,45 +132,6 @@ package struct PackCompiler: Sendable {
         var writer = JSONWriter()
         writer.string(manifest.schema)
         return Array("{\"schema\":".utf8) + writer.bytes + Array(",".utf8) + Array(text.dropFirst())
-    }
-
-    /// Each vector class of the manifest has a file and each file a class.
-    private func classesWithDefinitions(
-        _ manifest: PackManifest
-    ) throws(PackError) -> [VectorClass] {
-        var problems: [PackProblem] = []
-        var definitions: [String: String] = [:]
-        for script in try files.weaviateClasses(manifest.name) {
-            let root = try? JSONDocument.parse(script.text).root
-            guard let name = root?["class"]?.string, script.file.hasSuffix("/\(name).json") else {
-                problems.append(
-                    PackProblem(
-                        file: script.file, "it is no class named like the file",
-                        remedy: "Write one JSON object whose \"class\" is the file's name."))
-                continue
-            }
-            definitions[name] = script.text
-            if !manifest.vectors.contains(where: { $0.name == name }) {
-                problems.append(
-                    PackProblem(
-                        file: script.file, "the pack does not name this class",
-                        remedy: "Add it to \"vectors\" or remove the file."))
-            }
-        }
-        let classes = manifest.vectors.map { vector in
-            var vector = vector
-            vector.definition = definitions[vector.name] ?? ""
-            if vector.definition.isEmpty {
-                problems.append(
-                    PackProblem(
-                        file: files.manifestFile(manifest.name), place: "vectors.\(vector.name)",
-                        "the class has no file",
-                        remedy: "Add weaviate/\(manifest.name)/\(vector.name).json."))
-            }
-            return vector
-        }
-        if !problems.isEmpty { throw PackError(problems) }
-        return classes
     }
 
     private static let problemsStatement = Statement(
@@ -201,23 +144,4 @@ package struct PackCompiler: Sendable {
             FROM fourfold.pack_entities($1::jsonb) AS e
             JOIN pg_class AS c ON c.oid = e.relation
             """, isReadOnly: true)
-}
-
-/// The statements of a Cypher script: split at `;` at the end of a line, without comment lines.
-func cypherStatements(_ script: String) -> [String] {
-    var statements: [String] = []
-    var current: [Substring] = []
-    for line in script.split(separator: "\n") {
-        let text = line.drop { $0 == " " || $0 == "\t" }
-        if text.hasPrefix("//") || text.isEmpty { continue }
-        guard text.hasSuffix(";") else {
-            current.append(line)
-            continue
-        }
-        current.append(line.dropLast())
-        statements.append(current.joined(separator: "\n"))
-        current = []
-    }
-    if !current.isEmpty { statements.append(current.joined(separator: "\n")) }
-    return statements
 }

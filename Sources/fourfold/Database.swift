@@ -58,10 +58,14 @@ struct Database: Sendable {
         }
     }
 
-    /// Applies migrations and installs capture, then compiles.
+    /// Applies migrations and installs capture, then compiles. The files are checked first, so that
+    /// nothing of a pack that cannot be served is applied.
     ///
     /// - Returns: nil after complaining.
     func migrateAndCompile(_ client: PostgresClient) async -> [Pack]? {
+        let problems = packNames.flatMap { PackCompiler(files: files).problems($0) }
+        for problem in problems { complain(problem.text) }
+        guard problems.isEmpty else { return nil }
         do {
             return try await client.withConnection(deadline: .after(.seconds(600))) { connection in
                 let summary = try await Migrator(files: files).run(packs: packNames, on: connection)

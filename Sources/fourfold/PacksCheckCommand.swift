@@ -11,14 +11,7 @@ let packsCheckCommand = Command(
     let files = PackFiles(root: settings.text("FOURFOLD_ROOT") ?? ".")
     let wanted = settings.text("FOURFOLD_PACKS")?.split(separator: ",").map(String.init)
     let names = wanted ?? files.packNames()
-    var problems: [PackProblem] = []
-    for name in names {
-        do throws(PackError) {
-            try PackCompiler(files: files).check(name)
-        } catch {
-            problems += error.problems
-        }
-    }
+    let problems = names.flatMap { PackCompiler(files: files).problems($0) }
     for problem in problems { print(problem.text) }
     if names.isEmpty { print("no pack is in \(files.root)/schemas") }
     guard problems.isEmpty, !names.isEmpty else { return .no }

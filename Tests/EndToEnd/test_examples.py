@@ -65,6 +65,23 @@ def test_the_manifest_names_every_file_once():
     assert [entity for entity, _ in read_manifest()] == list(KEY_COLUMNS)
 
 
+def test_the_document_counts_what_is_there(journal):
+    text = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    stated = {entity: int(count) for count, entity in
+              re.findall(r"^\| (\d+) ([\w-]+) \|", text, re.MULTILINE)}
+    assert stated == {entity: len(rows) for entity, rows in journal.items()}
+    assert "| 678 relationships | of ten types |" in text
+    assert len({row["type"] for row in journal["relationships"]}) == 10
+    assert "| in six dimensions |" in text
+    assert len({row["dim_key"] for row in journal["growth-events"]}) == 6
+
+
+def test_the_document_names_ids_that_are_there(ids):
+    text = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `([0-9a-f-]{36})` \|", text, re.MULTILINE)
+    assert named and set(named) <= set().union(*ids.values())
+
+
 def test_ids_are_uuids_and_unique_across_entities(journal):
     every = [row[KEY_COLUMNS[entity]] for entity, rows in journal.items() for row in rows]
     assert [id for id in every if not UUID.match(id)] == []

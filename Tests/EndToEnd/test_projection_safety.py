@@ -6,8 +6,13 @@ import uuid
 
 import pytest
 
+from storm import Storm
 from waiting import wait_until
 from world import Writer, freshness, world  # noqa: F401
+
+HELD_SECONDS = 30
+# On a busy machine, from the acknowledged write to the store.
+VISIBLE_SECONDS_MAX = 10
 
 
 @pytest.fixture(scope="module")
@@ -96,20 +101,43 @@ def test_one_row_written_by_two_transactions_in_turn(world, writer, open_transac
         {"d": "o"}]
 
 
-def test_a_writer_held_open_stops_nobody(world, writer, open_transaction):
+def test_a_writer_held_open_stops_nobody(world, gateway, writer, open_transaction):
+    """For 30 s, while others write all the time."""
     slow = open_transaction()
     held = add_concept(slow, writer.user, "held")
-    for turn in range(5):
-        mine = writer.concept(f"meanwhile {turn}")
-        wait_until(lambda: in_graph(world, mine))
-        wait_until(lambda: world.weaviate.object("UserConcept", mine))
-        world.assert_converged()
-        assert not in_graph(world, held)
+    ends, seen, turn = time.monotonic() + HELD_SECONDS, 0, 0
+    with Storm(world, [gateway], seed="held") as storm:
+        while time.monotonic() < ends:
+            turn += 1
+            mine = writer.concept(f"meanwhile {turn}")
+            wait_until(lambda: in_graph(world, mine), VISIBLE_SECONDS_MAX)
+            wait_until(lambda: world.weaviate.object("UserConcept", mine), VISIBLE_SECONDS_MAX)
+            assert not in_graph(world, held)
+            # Each time more of what the storm wrote meanwhile.
+            before = seen
+            seen = wait_until(lambda: in_graph_of(world, storm, more_than=before))
+    storm.assert_kept()
+    assert turn > 5 and storm.acknowledged_count > 500 and storm.unknown_count == 0
+    (age,) = world.psql(
+        "SELECT extract(epoch FROM clock_timestamp() - xact_start)::float AS seconds,"
+        " backend_xid IS NOT NULL AS has_written FROM pg_stat_activity WHERE pid = %s",
+        (slow.info.backend_pid,))
+    assert age["seconds"] >= HELD_SECONDS and age["has_written"]
+    # All is there but what is held, before it ends.
+    world.assert_converged(60)
+    assert not in_graph(world, held)
     add_edge(slow, writer.user, "RELATED_TO", held, mine)
     slow.commit()
-    world.assert_converged()
+    world.assert_converged(60)
     assert in_graph(world, held)
     assert world.weaviate.object("UserConcept", held)
+
+
+def in_graph_of(world, storm, more_than):
+    """How many nodes of the storm's owners are in the graph, once they are more."""
+    (found,) = world.cypher("MATCH (n:Entity) WHERE n.user_id IN $users RETURN count(n) AS n",
+                            users=[each.user for each in storm.writers])
+    return found["n"] if found["n"] > more_than else None
 
 
 def test_aborted_and_partly_aborted_transactions(world, writer, open_transaction):

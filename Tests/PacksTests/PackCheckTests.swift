@@ -7,12 +7,7 @@ struct PackCheckTests {
         var files: [String: String] = SmallPack.files
         for (file, text) in changes { files[file] = text }
         let folder = PackFolder(files)
-        do throws(PackError) {
-            try PackCompiler(files: folder.files).check("shop")
-            return []
-        } catch {
-            return error.problems.map(\.text)
-        }
+        return PackCompiler(files: folder.files).problems("shop").map(\.text)
     }
 
     @Test("a pack without mistakes is read whole")
@@ -55,11 +50,15 @@ struct PackCheckTests {
             [
                 "$.more: there is no such key", "a path may hold", "tabel: there is no such key",
                 "routes: it must be true or false", "name: it differs from the folder",
+                "Thing.json: the pack does not name this class",
             ]),
         Case(
             "paths that are taken", manifestFile,
             #"{"name": "shop", "entities": {"events": {}, "channels": {"routes": false}}}"#,
-            ["entities.events: the path stands for something else"]),
+            [
+                "entities.events: the path stands for something else",
+                "Thing.json: the pack does not name this class",
+            ]),
         Case(
             "states with mistakes", manifestFile,
             #"{"name":"shop","owner":{"entity":"owners","column":"owner_id"},"entities":{},"#
@@ -74,17 +73,21 @@ struct PackCheckTests {
                 "states.a.ttl: what has a history", "states.b.message: there is no channel",
                 "states.b.message: $previous is for words",
                 "states.b.history: only states of the owner",
+                "Thing.json: the pack does not name this class",
             ]),
         Case(
             "an edge set without types", manifestFile,
             #"{"name": "shop", "entities": {}, "graph": {"keyLabel": "N", "#
                 + #""edges": {"e": {"anchor": "a", "view": "v"}}}}"#,
-            ["graph.edges.e.types: there are none"]),
+            [
+                "graph.edges.e.types: there are none",
+                "Thing.json: the pack does not name this class",
+            ]),
         Case(
             "a lane that does not exist", manifestFile,
             #"{"name": "shop", "entities": {}, "dirty": [{"on": ["a"], "of": "b", "#
                 + #""keys": "SELECT 1", "lanes": ["mail"]}]}"#,
-            ["there is no lane mail"]),
+            ["there is no lane mail", "Thing.json: the pack does not name this class"]),
         Case(
             "a class without a file", "weaviate/shop/Thing.json", nil,
             ["vectors.Thing: the class has no file"]),
@@ -95,6 +98,7 @@ struct PackCheckTests {
             "a class that the pack does not name", "weaviate/shop/Other.json",
             #"{"class": "Other"}"#, ["the pack does not name this class"]),
         Case("a script without a number", "cypher/shop/x.cypher", "RETURN 1;", ["has no number"]),
+        Case("SQL without a number", "schemas/shop/x.sql", "SELECT 1;", ["has no number"]),
         Case("no file", manifestFile, nil, ["cannot be read"]),
     ]
 
@@ -105,5 +109,14 @@ struct PackCheckTests {
         for piece in each.expected {
             #expect(found.contains { $0.contains(piece) }, "\(piece) in \(found)")
         }
+    }
+
+    @Test("a mistake in one file hides none in another")
+    func everyFile() {
+        let found = problems([
+            PackCheckTests.manifestFile: "{", "weaviate/shop/Other.json": "{",
+            "cypher/shop/x.cypher": "RETURN 1;", "schemas/shop/x.sql": "SELECT 1;",
+        ])
+        #expect(found.count == 4, "\(found)")
     }
 }

@@ -1,7 +1,9 @@
 """Life and death of scripts/up: nothing it starts outlives it, whatever ends it."""
 
+import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -159,6 +161,48 @@ def test_detached_restarts_what_died_and_keeps_the_data(make_copy):
     assert copy.answers() and marker.stat().st_mtime_ns == made
     assert copy.run("scripts/down", "--wipe").returncode == 0
     assert not copy.run_dir.exists()
+
+
+def example_counts():
+    """{table: rows} of the files, counted without the scripts."""
+    entities = json.loads((ROOT / "schemas/dots/pack.json").read_text())["entities"]
+    counts = {}
+    for line in (ROOT / "examples/dots/manifest").read_text().splitlines():
+        entity, file = line.split()
+        table = entities[entity].get("table", entity.replace("-", "_"))
+        counts[table] = len((ROOT / "examples/dots" / file).read_text().splitlines())
+    return counts
+
+
+def printed_commands(text):
+    """What begins with `curl`, with the lines that a backslash continues."""
+    return re.findall(r"^  (curl (?:.*\\\n)*.*)$", text, re.MULTILINE)
+
+
+def test_the_examples_are_loaded_and_the_printed_commands_answer(make_copy, tmp_path):
+    copy = make_copy()
+    shown = copy.run("scripts/up", "--detach")
+    assert shown.returncode == 0, shown.stderr
+    counts = example_counts()
+    assert len(counts) > 10 and counts["concepts"] > 10
+    query = " UNION ALL ".join(f"SELECT '{table}', count(*) FROM dots.{table}" for table in counts)
+    found = subprocess.run(
+        ["sh", "-c", f'. "{copy.run_dir}/env"; psql -AtF " " -c "{query}" "$DATABASE_URL"'],
+        capture_output=True, text=True, check=True)
+    assert {table: int(count) for table, count in
+            (line.split() for line in found.stdout.splitlines())} == counts
+    commands = printed_commands(shown.stdout)
+    assert len(commands) == 3
+    answers = []
+    for number, command in enumerate(commands):
+        body = tmp_path / f"{number}.json"
+        status = subprocess.run(
+            ["bash", "-c", f"{command} --silent --output {body} --write-out '%{{http_code}}'"],
+            capture_output=True, text=True, check=True)
+        assert status.stdout == "200", (command, body.read_text())
+        answers.append(json.loads(body.read_text()))
+    concepts, connections, search = answers
+    assert len(concepts) == 5 and connections["nodes"] and len(search["hits"]) == 5
 
 
 def test_two_copies_side_by_side(make_copy):

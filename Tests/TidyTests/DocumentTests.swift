@@ -1,5 +1,7 @@
 import Testing
 
+private let readmeLineCountEnd = 200
+
 /// Documents: one title each, no dead links, all on the map.
 @Suite struct DocumentTests {
     @Test func everyDocumentHasOneTitle() {
@@ -10,6 +12,14 @@ import Testing
                 return Violation(
                     file.path, titles.last?.line ?? 1, "\(titles.count) titles (# …), must be one")
             })
+    }
+
+    /// It is read before anything else, so it must be read to the end.
+    @Test func theReadmeIsShort() throws {
+        let readme = try #require(Checkout.documents.first { $0.path == "README.md" })
+        let isShort = readme.lineCount < readmeLineCountEnd
+        let wanted = "it must have fewer than \(readmeLineCountEnd) lines"
+        expectNone(isShort ? [] : [Violation(readme.path, readme.lineCount, wanted)])
     }
 
     @Test func noRelativeLinkIsDead() {
