@@ -97,18 +97,18 @@ class Bench:
         self.miss_count += not reached
         print(f"{'ok  ' if reached else 'MISS'} {what}: {figure}{compared}; {bound}", flush=True)
 
-    def compare(self, what, unit, target, ours, theirs):
+    def compare(self, what, unit, target, ours, theirs, rounds=ROUNDS):
         """Loads both sides in turn and reports the median of the ratios of the pairs.
 
         The first pair only warms both up.
         """
-        pairs = [(ours(), theirs()) for _ in range(ROUNDS + 1)][1:]
+        pairs = [(ours(), theirs()) for _ in range(rounds + 1)][1:]
         ratios = sorted(own / base for own, base in pairs)
         ratio = self.median(ratios)
         self._line(what, ratio >= target, f"{ratio:.2f}x",
                    f" ({self.median(own for own, _ in pairs):,.0f} to "
                    f"{self.median(base for _, base in pairs):,.0f} {unit}; "
-                   f"{ratios[0]:.2f} to {ratios[-1]:.2f} in {ROUNDS} rounds)",
+                   f"{ratios[0]:.2f} to {ratios[-1]:.2f} in {rounds} rounds)",
                    f"at least {target:g}x")
 
     @staticmethod

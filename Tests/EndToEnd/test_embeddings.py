@@ -54,6 +54,7 @@ class CountingEndpoint:
 
     def __init__(self):
         self.texts, self.keys, self.status = [], set(), 200
+        self.tail = [0.5]
         endpoint = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -62,7 +63,7 @@ class CountingEndpoint:
                 endpoint.texts += body["input"]
                 endpoint.keys.add(self.headers.get("Authorization"))
                 answer = json.dumps({"data": [
-                    {"index": index, "embedding": [1.0, float(len(text)), 0.5]}
+                    {"index": index, "embedding": [1.0, float(len(text)), *endpoint.tail]}
                     for index, text in enumerate(body["input"])]}).encode()
                 self.send_response(endpoint.status)
                 self.send_header("Content-Length", str(len(answer)))
@@ -108,8 +109,26 @@ def test_another_model_is_told_at_the_start_and_in_the_status(
     other = gateway(EMBEDDINGS_URL=endpoint.url, EMBEDDINGS_MODEL="two", migrate=False)
     wait_until(lambda: other.http.get("/v1/sync/status").json()["lanes"][0]["last_error"]
                == "embedding_model_changed", 30)
-    assert "embedding_model_changed" in other.log()
+    (line,) = [json.loads(line) for line in other.log().splitlines()
+               if "embedding_model_changed" in line]
+    assert (line["stored"].split()[0], line["configured"].split()[0]) == ("one", "two")
+    assert "OPERATING.md" in line["remedy"]
     assert kept(psql)[0]["model"] == "one"
+
+
+def test_another_width_under_the_same_name_is_told_too(
+        gateway, endpoint, people, psql, wait_until):
+    served = gateway(EMBEDDINGS_URL=endpoint.url)
+    people("tides")
+    wait_until(lambda: len(kept(psql)) == 1, 30)
+    served.stop()
+    endpoint.tail = [0.5, 0.5]
+    other = gateway(EMBEDDINGS_URL=endpoint.url, migrate=False)
+    psql("INSERT INTO dots.concepts (user_id, name) VALUES (%s, 'moss')", (OWNER,))
+    wait_until(lambda: other.http.get("/v1/sync/status").json()["lanes"][0]["last_error"]
+               == "embedding_model_changed", 30)
+    assert '"stored":"3 dimensions","configured":"4 dimensions"' in other.log()
+    assert [row["width"] for row in kept(psql)] == [3]
 
 
 def test_words_still_find_while_the_endpoint_is_away(

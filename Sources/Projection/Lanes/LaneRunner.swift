@@ -127,9 +127,17 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
 
     /// Tells the operator once for each kind of failure, not at every attempt.
     private func report(_ message: StaticString, _ error: LaneError) {
-        Log.warning(
-            message, ("pack", pack.name), ("lane", store.name.rawValue),
-            ("store", store.storeName), ("error", error.code))
+        var fields = [
+            ("pack", pack.name), ("lane", store.name.rawValue), ("store", store.storeName),
+            ("error", error.code),
+        ]
+        if case .modelChanged(let stored, let configured) = error {
+            fields += [
+                ("stored", stored), ("configured", configured),
+                ("remedy", "set the old model, or see Another embedding model in OPERATING.md"),
+            ]
+        }
+        Log.shared.write(.warning, message, fields)
     }
 
     private func recovered() {

@@ -66,16 +66,22 @@ extension VectorLaneStore {
     private func embed(
         _ batch: ArraySlice<Embedding>, into vectors: inout [Embedded], _ deadline: Deadline
     ) async throws(LaneError) -> String? {
+        let made: [[Float]]
         do throws(EmbedderError) {
-            let made = try await embedder.embed(batch.map(\.text), deadline: deadline)
-            vectors += zip(batch, made).map { ($0, $1) }
-            return nil
+            made = try await embedder.embed(batch.map(\.text), deadline: deadline)
         } catch {
             switch error {
             case .refused(400), .refused(413), .refused(422): return error.code
             default: throw .embedder(error)
             }
         }
+        // Another model under the same name.
+        if let storedWidth, let width = made.first?.count, width != storedWidth {
+            throw .modelChanged(
+                stored: "\(storedWidth) dimensions", configured: "\(width) dimensions")
+        }
+        vectors += zip(batch, made).map { ($0, $1) }
+        return nil
     }
 
     /// Writes vectors and takes those of absent keys away, if the lane is still ours.

@@ -20,6 +20,8 @@ package final class VectorLaneStore: LaneStore, @unchecked Sendable {
     let embedder: any Embedder
     let statements: [String: VectorViewStatements]
     /// The store whose classes were made.
+    /// Numbers in the vectors that were there when the lane connected; nil if there was none.
+    private(set) var storedWidth: Int?
     private var preparedStore: String?
 
     /// What was read of a chunk.
@@ -105,6 +107,9 @@ package final class VectorLaneStore: LaneStore, @unchecked Sendable {
         let model = embedder.model
         let other: PostgresResult
         do throws(PostgresError) {
+            storedWidth = try await postgres.query(
+                VectorViewStatements.storedWidth, [.text(pack.name)], deadline: deadline
+            ).int(0, 0).map { Int($0) }
             other = try await postgres.query(
                 VectorViewStatements.otherModel,
                 [.text(pack.name), .text(model.name), .text(model.version)], deadline: deadline)

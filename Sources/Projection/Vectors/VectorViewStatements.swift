@@ -81,7 +81,12 @@ struct VectorViewStatements: Sendable {
     static let otherModel = Statement(
         "vector_other_model",
         """
-        SELECT model, version, cardinality(embedding) FROM fourfold.entity_vectors
+        SELECT model, version FROM fourfold.entity_vectors
         WHERE pack = $1 AND (model, version) <> ($2, $3) LIMIT 1
         """, isReadOnly: true)
+    /// Numbers in a stored vector: of one model all have the same.
+    static let storedWidth = Statement(
+        "vector_stored_width",
+        "SELECT cardinality(embedding) FROM fourfold.entity_vectors WHERE pack = $1 LIMIT 1",
+        isReadOnly: true)
 }
