@@ -32,6 +32,13 @@ def wait_for(predicate, seconds, what):
         time.sleep(0.05)
 
 
+def free_base():
+    """A base of ports below the range that the kernel hands out, so that nobody takes them."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return 10000 + probe.getsockname()[1] % 9000
+
+
 class Copy:
     """One copy of the system: a run folder and ports of its own."""
 
@@ -39,10 +46,7 @@ class Copy:
         folder.chmod(0o755)
         self.run_dir = folder / "run"
         self.output = folder / "output"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            # Below the range that the kernel hands out, so that nobody takes them meanwhile.
-            base = 10000 + probe.getsockname()[1] % 9000
+        base = free_base()
         self.url = f"http://127.0.0.1:{base}"
         keep = {name: value for name, value in os.environ.items()
                 if not name.startswith("FOURFOLD_")}

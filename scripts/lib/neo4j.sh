@@ -25,8 +25,8 @@ fetch_neo4j() {
   <version>$NEO4J_VERSION</version></dependency></dependencies>
 </project>
 POM
-    (cd "$partial" && run_bound mvn --batch-mode --quiet dependency:copy-dependencies \
-        -DincludeScope=runtime -DoutputDirectory=lib) \
+    run_bound env --chdir="$partial" mvn --batch-mode --quiet dependency:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory=lib \
         || die "Maven could not fetch Neo4j $NEO4J_VERSION" "check the network and run again"
     mv "$partial" "$NEO4J_LIBRARY_DIR"
 }

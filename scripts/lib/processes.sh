@@ -111,7 +111,7 @@ wait_for_first_end() {
 }
 
 # Runs a long command that must not outlive the script. In the background, because a trap of the
-# script has to wait for a command in the foreground.
+# script has to wait for what is in the foreground: so not within a subshell either.
 run_bound() {
     setpriv --pdeathsig TERM -- "$@" &
     wait $!

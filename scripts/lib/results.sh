@@ -20,8 +20,8 @@ run_pytest() {
     local name=$1 python=$2 report=$RUN_DIR/$1.xml status=0
     shift 2
     step "$name"
-    (cd "$ROOT_DIR" && run_bound "$python" -m pytest -p no:cacheprovider --quiet \
-        --durations=5 --durations-min=5 --junit-xml "$report" "$@" "${ARGUMENTS[@]}") \
+    run_bound env --chdir="$ROOT_DIR" "$python" -m pytest -p no:cacheprovider --quiet \
+        --durations=5 --durations-min=5 --junit-xml "$report" "$@" "${ARGUMENTS[@]}" \
         || status=$?
     local tests=0 failures=0 errors=0 skipped=0
     if [[ -f $report ]]; then
@@ -40,8 +40,8 @@ suite_attribute() { sed -nE "s/.*<testsuite [^>]*\\b$2=\"([0-9]+)\".*/\\1/p;q" "
 run_swift_tests() {
     local log=$RUN_DIR/log/unit.log status=0 line passed=0 failed=0
     step "unit"
-    (cd "$ROOT_DIR" && run_bound swift test --disable-xctest "${ARGUMENTS[@]}") >"$log" 2>&1 \
-        || status=$?
+    run_bound env --chdir="$ROOT_DIR" swift test --disable-xctest "${ARGUMENTS[@]}" \
+        >"$log" 2>&1 || status=$?
     passed=$(grep -E '^[^ ]+ Test .* passed after' "$log" | grep -cv ' Test run with ') || true
     failed=$(grep -E '^[^ ]+ Test .* failed after' "$log" | grep -cv ' Test run with ') || true
     if ((status != 0)); then
