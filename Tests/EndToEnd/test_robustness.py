@@ -30,6 +30,19 @@ def user(api):
     return user
 
 
+def test_what_postgresql_refuses_is_logged_without_the_row(api, stores):
+    secrets = [f"logged-{uuid.uuid4().hex}" for _ in range(3)]
+    row = {"username": secrets[0], "email": f"{secrets[1]}@example.org", "region": "eu",
+           "password_hash": secrets[2]}
+    assert api("POST", "users", json=row | {"email": secrets[1]}).status_code == 422
+    assert api("POST", "users", json=row).status_code == 201
+    assert api("POST", "users", json=row).status_code == 409
+    log = (stores.run_dir / "log" / "postgres.log").read_text(errors="replace")
+    assert "violates check constraint" in log and "violates unique constraint" in log
+    for text in (log, api.gateway.log()):
+        assert not [secret for secret in secrets if secret in text]
+
+
 @pytest.fixture
 def unchanged(api, user):
     """Nothing in the database may change during the test."""

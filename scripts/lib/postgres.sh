@@ -57,7 +57,9 @@ start_postgres() {
     local home=$1 port=$2 setting
     shift 2
     local -a settings=(listen_addresses=127.0.0.1 unix_socket_directories="$home"
-        max_connections=200 log_min_messages=warning cluster_name=fourfold "$@")
+        max_connections=200 log_min_messages=warning cluster_name=fourfold
+        # The detail of an error quotes the row.
+        log_error_verbosity=terse "$@")
     local -a flags=()
     for setting in "${settings[@]}"; do flags+=(-c "$setting"); done
     local -a PROCESS_USER_PREFIX=("${AS_POSTGRES_USER[@]}")
