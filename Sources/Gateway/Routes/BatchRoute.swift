@@ -8,6 +8,7 @@ extension Gateway {
         _ context: RequestContext, _ pack: ServedPack
     ) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.post])
+        try context.requireParameters()
         let document = try context.json()
         let operations = try BatchPlan(pack: pack, limits: limits, owner: context.caller.owner)
             .plan(document.root) { served, isChange throws(Problem) in

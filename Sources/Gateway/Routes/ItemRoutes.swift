@@ -13,12 +13,15 @@ extension Gateway {
         case .get, .head: return try await getItem(context, served, id: id)
         case .patch:
             try requireWritable(served, context.caller, isChange: true, isItem: true)
+            try context.requireParameters()
             return try await patchItem(context, served, id: id)
         case .put:
             try requireWritable(served, context.caller, isChange: true, isItem: true)
+            try context.requireParameters()
             return try await putItem(context, served, id: id)
         case .delete:
             try requireWritable(served, context.caller, isChange: true, isItem: true)
+            try context.requireParameters()
             return try await deleteItem(context, served, id: id)
         case .post, .options, .other:
             throw .methodNotAllowed(allowed: itemMethods(served))

@@ -29,13 +29,14 @@ struct StateRequest: Sendable {
         key = state.rule.key.filled([self.id])
         deadline = context.deadline
         isMinimal = context.preferences.returning == .minimal
+        guard state.allowedMethods.contains(context.method.rawValue) else {
+            throw .methodNotAllowed(allowed: state.allowedMethods)
+        }
+        try context.requireParameters()
         condition = try EntityTagCondition(context.request.headers)
         switch context.method {
         case .get, .head: operation = .read
         case .put, .post:
-            guard state.allowedMethods.contains(context.method.rawValue) else {
-                throw .methodNotAllowed(allowed: state.allowedMethods)
-            }
             let body = try StateBody(context, state)
             operation = try body.operation(
                 isChange: context.method == .post, condition: StateRequest.text(condition),
