@@ -54,14 +54,8 @@ struct StateRequest: Sendable {
 
     private static func text(_ condition: EntityTagCondition) throws(Problem) -> String {
         try condition.requireNoneMatchUnused(butAny: true)
-        if condition.mustNotExist {
-            guard condition.matching == nil, !condition.mustExist else {
-                throw Problem(
-                    .invalidHeader, "If-Match and If-None-Match exclude each other here.",
-                    errors: [FieldError("If-None-Match", "contradicts If-Match")])
-            }
-            return StateCondition.mustNotExist
-        }
+        try condition.requireConsistent()
+        if condition.mustNotExist { return StateCondition.mustNotExist }
         if condition.mustExist { return StateCondition.mustExist }
         return condition.matching.map(StateCondition.oneOf) ?? StateCondition.none
     }
