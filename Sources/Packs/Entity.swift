@@ -78,6 +78,11 @@ package struct Column: Sendable {
     package var isIndexed: Bool
     package var comment: String?
 
+    /// A date or a time of day or both.
+    package var isTime: Bool {
+        baseType == "date" || baseType.hasPrefix("time ") || baseType.hasPrefix("timestamp ")
+    }
+
     package init(
         name: String, type: String, baseType: String, isArray: Bool = false,
         isNotNull: Bool = false, defaultExpression: String? = nil, isFilledByTrigger: Bool = false,

@@ -82,7 +82,8 @@ class TestOpening:
         *[pytest.param({"user_id": "U", "device_info": {}, name: value}, 400, "generated_column",
                        name, id=f"{name} is ours") for name, value in [
                            ("session_id", str(uuid.uuid4())), ("ip_address", "192.0.2.1"),
-                           ("expires_at", "2999-01-01"), ("last_active_at", "2999-01-01")]],
+                           ("created_at", "2001-01-01"), ("expires_at", "2999-01-01"),
+                           ("last_active_at", "2999-01-01")]],
         pytest.param({"user_id": str(uuid.uuid4()), "device_info": {}}, 409,
                      "foreign_key_violation", "user_id", id="an unknown user"),
     ])

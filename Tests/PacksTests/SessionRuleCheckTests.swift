@@ -34,6 +34,13 @@ struct SessionRuleCheckTests {
         Case("a key without a default", ["sessions.entity"]) { _, entity in
             entity?.columns[0].defaultExpression = nil
         },
+        Case("a time that nobody fills", ["sessions.entity"]) { _, entity in
+            entity?.columns[5].defaultExpression = nil
+        },
+        Case("a time that may be null", []) { _, entity in
+            entity?.columns[5].defaultExpression = nil
+            entity?.columns[5].isNotNull = false
+        },
         Case("columns that are not there", ["sessions.expires", "sessions.address"]) { rule, _ in
             rule.expiresColumn = "none"
             rule.addressColumn = "none"
@@ -59,6 +66,9 @@ struct SessionRuleCheckTests {
                 Column(name: "ends", type: time, baseType: time),
                 Column(name: "seen", type: time, baseType: time),
                 Column(name: "place", type: "text", baseType: "text"),
+                Column(
+                    name: "began", type: "date", baseType: "date", isNotNull: true,
+                    defaultExpression: "CURRENT_DATE"),
             ], keyColumn: "id", ownerColumn: "owner_id")
         each.change(&rule, &entity)
         let problems = SessionRuleCheck(

@@ -65,6 +65,29 @@ extension EntitySQL {
         }
     }
 
+    /// Replaces a row that is there. An insert with a conflict clause could make it anew where it
+    /// is deleted meanwhile.
+    func replace(_ name: String) -> StatementTemplate {
+        StatementTemplate(name) { place in
+            let body = place(.body, "jsonb")
+            let ownerStays = ownerStays(body)
+            let conditions =
+                [isTheRow(&place), hasTag(&place), ownerStays].joined(separator: " AND ")
+            return """
+                WITH changed AS (UPDATE \(table) AS _t SET \(newColumns(body)) \
+                WHERE \(conditions) RETURNING \(written)) \
+                SELECT 'changed' AS outcome, changed.* FROM changed UNION ALL \
+                SELECT CASE WHEN \(ownerStays) THEN 'precondition' ELSE 'owner' END, \
+                NULL, \(etag), NULL, NULL FROM (SELECT * FROM \(table) AS _t \
+                WHERE \(isTheRow(&place)) FOR UPDATE) AS _t \
+                WHERE NOT EXISTS (SELECT FROM changed)
+                """
+        }
+    }
+
+    /// Creates a row or replaces it. What the statement's snapshot does not show may be in the way
+    /// all the same: a row committed since then, which is not replaced. Then nothing is done, and
+    /// only a statement that begins later can tell of that row.
     func put(_ name: String) -> StatementTemplate {
         StatementTemplate(name) { place in
             let body = place(.body, "jsonb")
@@ -73,7 +96,6 @@ extension EntitySQL {
             let values = writableColumns.map {
                 $0.name == entity.keyColumn ? keyValue : keptOrNewValue($0, body, &place)
             }
-            let etags = place(.etags, "text[]")
             let isNew = place(.isNew, "boolean")
             let ownerName = entity.ownerColumn ?? ""
             let ownerStays = owner.map { owner in
@@ -87,18 +109,18 @@ extension EntitySQL {
                 WITH written AS (INSERT INTO \(table) AS _t (\(columns.joined(separator: ", "))) \
                 SELECT \(values.joined(separator: ", ")) FROM \
                 jsonb_populate_record(\(baseRecord(madeKey: nil)), \(body)) AS _n \
-                WHERE \(etags) IS NULL \
-                OR EXISTS (SELECT FROM \(table) AS _t WHERE \(key) = \(keyValue)) \
                 ON CONFLICT (\(quoteSQLIdentifier(entity.keyColumn))) DO UPDATE \
                 SET \(replacedColumns(body)) \
-                WHERE NOT \(isNew) AND \(hasTag(&place)) AND \(ownerStays ?? "true") \
+                WHERE NOT \(isNew) AND \(ownerStays ?? "true") \
                 RETURNING CASE WHEN _t.xmax = 0 THEN 'created' ELSE 'changed' END AS outcome, \
                 \(written)) \
                 SELECT * FROM written UNION ALL \
                 SELECT CASE WHEN \(named ?? "true") THEN 'precondition' ELSE 'owner' END, \
                 NULL, CASE WHEN \(named ?? "true") THEN \(etag) END, NULL, NULL \
                 FROM \(table) AS _t WHERE \(key) = \(keyValue) \
-                AND NOT EXISTS (SELECT FROM written)
+                AND NOT EXISTS (SELECT FROM written) UNION ALL \
+                SELECT 'overtaken', NULL, NULL, NULL, NULL WHERE NOT EXISTS (SELECT FROM written) \
+                AND NOT EXISTS (SELECT FROM \(table) AS _t WHERE \(key) = \(keyValue))
                 """
         }
     }
@@ -163,6 +185,21 @@ extension EntitySQL {
         }
         return "(\(names.joined(separator: ", "))) = (SELECT \(values.joined(separator: ", ")) "
             + "FROM jsonb_populate_record(_t, \(body)) AS _n)"
+    }
+
+    /// What a replacement makes of the columns: a write-only one that is not named stays.
+    private func newColumns(_ body: String) -> String {
+        let columns = changeableColumns
+        guard !columns.isEmpty else { return "\(quoteSQLIdentifier(entity.keyColumn)) = \(key)" }
+        let names = columns.map { quoteSQLIdentifier($0.name) }
+        let values = columns.map { column -> String in
+            let value = "_n.\(quoteSQLIdentifier(column.name))"
+            guard column.isWriteOnly else { return value }
+            return "CASE WHEN \(body) ? \(quoteSQLLiteral(column.name)) THEN \(value) "
+                + "ELSE \(EntitySQL.reference(column.name)) END"
+        }
+        return "(\(names.joined(separator: ", "))) = (SELECT \(values.joined(separator: ", ")) "
+            + "FROM jsonb_populate_record(\(baseRecord(madeKey: nil)), \(body)) AS _n)"
     }
 
     private func replacedColumns(_ body: String) -> String {

@@ -13,6 +13,7 @@ package struct EntityStatements: Sendable {
     private let createOne: StatementTemplate
     private let patchOne: StatementTemplate
     private let putOne: StatementTemplate
+    private let replaceOne: StatementTemplate
     private let deleteOne: StatementTemplate
 
     /// - Parameter pack: For the statements' names.
@@ -26,6 +27,7 @@ package struct EntityStatements: Sendable {
         createOne = sql.create("\(name).create")
         patchOne = sql.patch("\(name).patch")
         putOne = sql.put("\(name).put")
+        replaceOne = sql.replace("\(name).replace")
         deleteOne = sql.delete("\(name).delete")
     }
 
@@ -70,15 +72,18 @@ package struct EntityStatements: Sendable {
     ///
     /// - Parameters:
     ///   - etags: `If-Match`: the row must be there with one of them.
-    ///   - isNew: `If-None-Match: *`: the row must not be there.
+    ///   - mustExist: `If-Match: *`: the row must be there.
+    ///   - isNew: `If-None-Match: *`: the row must not be there. Goes with neither of the others.
     package func put(
         key: String,
         body: [UInt8],
         owner: String?,
         etags: [String]?,
+        mustExist: Bool = false,
         isNew: Bool = false
     ) -> PlannedQuery {
-        putOne.bound(.init(key: key, body: body, owner: owner, etags: etags, isNew: isNew))
+        (mustExist || etags != nil ? replaceOne : putOne)
+            .bound(.init(key: key, body: body, owner: owner, etags: etags, isNew: isNew))
     }
 
     /// Deletes one row. Read by ``WriteResult``; the outcome of a deletion is `changed`.

@@ -8,6 +8,9 @@ package enum WriteOutcome: String, Sendable {
     case precondition
     /// The row belongs to another owner than the body names.
     case owner
+    /// Another write got in between and nothing was done; the same statement sees it when it runs
+    /// again.
+    case overtaken
     /// No row, or none that the caller may touch.
     case none
 }
@@ -25,6 +28,9 @@ package struct WriteResult: Sendable {
         package static let transaction = 3
         package static let key = 4
     }
+
+    /// Runs of a statement that is overtaken each time.
+    package static let attemptCountMax = 5
 
     package let outcome: WriteOutcome
     package let result: PostgresResult

@@ -65,8 +65,7 @@ extension Problem {
         }
     }
 
-    private static let hintToReadBack =
-        "Read the row before repeating, or repeat with the same Idempotency-Key."
+    private static let hintToReadBack = "Read the row before repeating."
 
     // MARK: Integrity (class 23)
 

@@ -46,7 +46,6 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case foreignKeyViolation = "foreign_key_violation"
     case rowInUse = "row_in_use"
     case exclusionViolation = "exclusion_violation"
-    case idempotencyInProgress = "idempotency_in_progress"
     case stateUnreadable = "state_unreadable"
     case preconditionFailed = "precondition_failed"
     case bodyTooLarge = "body_too_large"
@@ -57,7 +56,6 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case ownerMismatch = "owner_mismatch"
     case ownerImmutable = "owner_immutable"
     case keyMismatch = "key_mismatch"
-    case idempotencyMismatch = "idempotency_mismatch"
     case rateLimited = "rate_limited"
     case headersTooLarge = "headers_too_large"
 
@@ -93,14 +91,14 @@ package enum ProblemCode: String, CaseIterable, Sendable {
         case .notAcceptable, .notSingular: 406
         case .requestTimedOut: 408
         case .uniqueViolation, .foreignKeyViolation, .rowInUse, .exclusionViolation,
-            .idempotencyInProgress, .stateUnreadable:
+            .stateUnreadable:
             409
         case .preconditionFailed: 412
         case .bodyTooLarge: 413
         case .urlTooLong: 414
         case .unsupportedMediaType: 415
         case .expectationFailed: 417
-        case .domainRule, .ownerMismatch, .ownerImmutable, .keyMismatch, .idempotencyMismatch: 422
+        case .domainRule, .ownerMismatch, .ownerImmutable, .keyMismatch: 422
         case .rateLimited: 429
         case .headersTooLarge: 431
         case .internalError: 500
@@ -160,7 +158,6 @@ package enum ProblemCode: String, CaseIterable, Sendable {
         case .foreignKeyViolation: "A referenced row does not exist"
         case .rowInUse: "Other rows refer to this row"
         case .exclusionViolation: "The row conflicts with another row"
-        case .idempotencyInProgress: "The first request with this key is still running"
         case .stateUnreadable: "The stored value is not of the state's kind"
         case .preconditionFailed: "The precondition failed"
         case .bodyTooLarge: "The body is too large"
@@ -170,7 +167,6 @@ package enum ProblemCode: String, CaseIterable, Sendable {
         case .ownerMismatch: "The owner is another one"
         case .ownerImmutable: "The owner of a row cannot change"
         case .keyMismatch: "The key of a row cannot change"
-        case .idempotencyMismatch: "The key was used with another request"
         case .rateLimited: "Too many requests"
         case .headersTooLarge: "The headers are too large"
         case .internalError: "Internal error"

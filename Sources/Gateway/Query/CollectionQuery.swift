@@ -13,6 +13,8 @@ struct CollectionQuery: Sendable {
     var columns: [Column]?
     /// `on_conflict=`: the unique key that makes an insert an update.
     var conflictColumns: [String]?
+    /// The first filter's parameter; nil without filters.
+    private var filterName: String?
     /// Filters and order as they were sent: a cursor is valid for these only.
     var identity = ""
 
@@ -20,6 +22,20 @@ struct CollectionQuery: Sendable {
     var isSelectionOnly: Bool {
         filters.isEmpty && order.isEmpty && limit == nil && offset == nil && cursor == nil
             && columns == nil && conflictColumns == nil
+    }
+
+    /// Refuses what chooses rows that are there: a create has nothing to choose from.
+    func requireNoList() throws(Problem) {
+        let others: [(String, Bool)] = [
+            ("limit", limit != nil), ("offset", offset != nil), ("cursor", cursor != nil),
+            ("order", !order.isEmpty),
+        ]
+        let name = others.first { $0.1 }?.0 ?? filterName
+        guard let name else { return }
+        throw Problem(
+            .invalidParameter, "A create takes no filter and no page.",
+            hint: "Send select, columns and on_conflict only.",
+            errors: [FieldError(String(name.prefix(60)), "is not taken here")])
     }
 
     /// Names of parameters that are never columns.
@@ -64,7 +80,9 @@ struct CollectionQuery: Sendable {
                 )
             default: query.filters.append(try filters.column(name, value))
             }
-            if name == "order" || !reservedNames.contains(name) || isLogic {
+            let isFilter = !reservedNames.contains(name) || isLogic
+            if isFilter, query.filterName == nil { query.filterName = name }
+            if name == "order" || isFilter {
                 query.identity += "\(name)=\(value)\u{0}"
             }
         }

@@ -13,14 +13,13 @@ package struct CORSPolicy: Sendable {
     private static let preflightAgeMax = "600"
     private static let methods = "GET, HEAD, POST, PUT, PATCH, DELETE"
     private static let requestHeaders = """
-        Accept, Authorization, Content-Type, Fourfold-Token, Fourfold-User, Idempotency-Key, \
-        If-Match, If-None-Match, Last-Event-ID, Prefer, Range, Range-Unit, Request-Timeout, \
-        Traceparent, X-Client-Info
+        Accept, Authorization, Content-Type, Fourfold-Token, Fourfold-User, If-Match, \
+        If-None-Match, Last-Event-ID, Prefer, Range, Range-Unit, Request-Timeout, Traceparent, \
+        X-Client-Info
         """
     private static let exposedHeaders = """
         Content-Location, Content-Range, ETag, Fourfold-Degraded, Fourfold-Token, \
-        Idempotency-Replayed, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, \
-        Retry-After
+        Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After
         """
 
     /// Reads `*`, or exact origins such as `https://app.example.org`, separated by commas.

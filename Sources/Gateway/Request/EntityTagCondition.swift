@@ -46,6 +46,14 @@ struct EntityTagCondition: Sendable {
         try requireNoneMatchUnused()
     }
 
+    /// Refuses a row that must be there and must not.
+    func requireConsistent() throws(Problem) {
+        guard mustNotExist, matching != nil || mustExist else { return }
+        throw Problem(
+            .invalidHeader, "If-Match and If-None-Match exclude each other here.",
+            errors: [FieldError("If-None-Match", "contradicts If-Match")])
+    }
+
     /// Refuses an `If-None-Match` that a write would have to ignore.
     ///
     /// - Parameter butAny: `*` is taken.

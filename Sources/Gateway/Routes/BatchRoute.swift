@@ -8,6 +8,7 @@ extension Gateway {
         _ context: RequestContext, _ pack: ServedPack
     ) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.post])
+        try context.requireParameters()
         let document = try context.json()
         let operations = try BatchPlan(pack: pack, limits: limits, owner: context.caller.owner)
             .plan(document.root) { served, isChange throws(Problem) in
@@ -61,8 +62,14 @@ extension Gateway {
         _ connection: PostgresConnection
     ) async throws -> WriteResult {
         do {
-            let result = WriteResult(
-                try await connection.query(operation.query.statement, operation.query.parameters))
+            var result: WriteResult
+            var attempt = 1
+            repeat {
+                result = WriteResult(
+                    try await connection.query(
+                        operation.query.statement, operation.query.parameters))
+                attempt += 1
+            } while result.outcome == .overtaken && attempt <= WriteResult.attemptCountMax
             try requireDone(result, context)
             return result
         } catch let error as PostgresError where !error.isRetryable {

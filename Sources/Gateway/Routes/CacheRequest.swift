@@ -13,6 +13,7 @@ struct CacheRequest: Sendable {
 
     init(_ context: RequestContext, _ cache: ServedCache, id: String) throws(Problem) {
         guard context.method.isRead else { throw .methodNotAllowed(allowed: ["GET", "HEAD"]) }
+        try context.requireParameters()
         try cache.entity.requireOwnerType(context.caller.owner)
         self.cache = cache
         self.id = try cache.canonical(id)

@@ -51,6 +51,7 @@ extension Gateway {
         _ context: RequestContext, _ served: ServedPack, name: String
     ) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.post])
+        try context.requireParameters()
         let (rule, name) = try served.pack.live.channel(name, for: context.caller.owner)
         guard rule.isPublishable else {
             throw Problem(.forbidden, "Only the gateway itself publishes on this channel.")

@@ -86,6 +86,7 @@ extension Gateway {
         let acceptance = try Acceptance(context.request.headers)
         let parsed = try CollectionQuery.parse(
             context.request.query, entity: served.entity, limits: limits)
+        try parsed.requireNoList()
         let document = try context.json()
         let preferences = context.preferences
         let isListed = parsed.columns != nil && !preferences.isMissingDefault

@@ -15,6 +15,7 @@ extension Gateway {
         _ context: RequestContext, _ served: ServedConfiguration
     ) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.get, .head])
+        try context.requireParameters()
         let (values, isDegraded) = try await configurationValues(context, served)
         var json = JSONWriter()
         json.beginObject()
@@ -37,6 +38,7 @@ extension Gateway {
         _ context: RequestContext, _ served: ServedConfiguration, name: String
     ) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.get, .head])
+        try context.requireParameters()
         let (values, isDegraded) = try await configurationValues(context, served)
         guard let value = values.first(where: { $0.name == name }) else {
             throw Problem(

@@ -19,7 +19,12 @@ struct EventsRequest: Equatable {
     ) throws(Problem) {
         var lastID: String?
         var seen: Set<String> = []
+        var names: Set<String> = []
         for (name, value) in request.query {
+            guard names.insert(name).inserted || name == "channels" else {
+                throw EventsRequest.problem(
+                    String(name.prefix(60)), "A parameter is there twice.", "is there twice")
+            }
             switch name {
             case "channels":
                 for channel in value.split(separator: ",").map(String.init)

@@ -13,12 +13,15 @@ extension Gateway {
         case .get, .head: return try await getItem(context, served, id: id)
         case .patch:
             try requireWritable(served, context.caller, isChange: true, isItem: true)
+            try context.requireParameters()
             return try await patchItem(context, served, id: id)
         case .put:
             try requireWritable(served, context.caller, isChange: true, isItem: true)
+            try context.requireParameters()
             return try await putItem(context, served, id: id)
         case .delete:
             try requireWritable(served, context.caller, isChange: true, isItem: true)
+            try context.requireParameters()
             return try await deleteItem(context, served, id: id)
         case .post, .options, .other:
             throw .methodNotAllowed(allowed: itemMethods(served))
@@ -53,6 +56,7 @@ extension Gateway {
     ) async throws(Problem) -> HTTPResponse {
         let condition = try EntityTagCondition(context.request.headers)
         try condition.requireNoneMatchUnused(butAny: true)
+        try condition.requireConsistent()
         if !served.canBeKey(id) {
             throw Problem(
                 .invalidValue, "The id of the path is not a valid uuid.",
@@ -62,18 +66,12 @@ extension Gateway {
         _ = try BodyCheck(
             entity: served.entity, purpose: .replace(key: id), owner: context.caller.owner
         ).check(document.root)
-        var tags = condition.matching
-        if condition.mustExist {
-            // `If-Match: *`: any present state will do, so the present one is asked for.
-            let present = served.statements.get(key: id, owner: context.caller.owner)
-            let result = try await read(present, context, served)
-            guard result.rowCount > 0 else { throw .preconditionFailed(etag: nil) }
-            tags = [result.string(0, 1) ?? ""]
-        }
         let query = served.statements.put(
-            key: id, body: context.request.body, owner: context.caller.owner, etags: tags,
+            key: id, body: context.request.body, owner: context.caller.owner,
+            etags: condition.matching, mustExist: condition.mustExist,
             isNew: condition.mustNotExist)
         let result = try await write(query, context, served)
+        if condition.mustExist, result.outcome == .none { throw .preconditionFailed(etag: nil) }
         return try answer(result, context, served)
     }
 
@@ -119,6 +117,10 @@ extension Gateway {
             // The body's owner was compared with the caller's before, so the row is another's.
             if context.caller.owner != nil { throw Problem(.notFound) }
             throw Problem(.ownerImmutable)
+        case .overtaken:
+            throw .unavailable(
+                .writeConflict, "Other writes to the same row were in the way, also on repetition.",
+                hint: "Nothing was changed. Repeat the request.", retryAfter: .seconds(1))
         case .none: throw Problem(.notFound)
         }
     }

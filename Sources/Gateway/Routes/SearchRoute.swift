@@ -9,6 +9,7 @@ extension Gateway {
         _ context: RequestContext, _ pack: ServedPack
     ) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.post])
+        try context.requireParameters(isRead: true)
         let readers = try stores.readers(pack.pack.name)
         guard let reader = readers.vectors else {
             throw Problem(.unknownRoute, "The pack has nothing to search.")

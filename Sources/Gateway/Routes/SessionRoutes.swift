@@ -10,6 +10,7 @@ extension Gateway {
         _ context: RequestContext, _ sessions: ServedSessions
     ) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.post])
+        try context.requireParameters()
         try sessions.served.requireOwnerType(context.caller.owner)
         let document = try context.json()
         guard document.root.kind == .object else {
@@ -44,6 +45,7 @@ extension Gateway {
         _ context: RequestContext, _ sessions: ServedSessions, id: String
     ) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.get, .head, .delete])
+        try context.requireParameters()
         try sessions.served.requireOwnerType(context.caller.owner)
         try sessions.served.requireKeyType(id)
         if context.method == .delete { return try await revokeSession(context, sessions, id: id) }
@@ -64,7 +66,7 @@ extension Gateway {
         if context.method == .delete {
             return try await revokeSessions(context, sessions, owner: owner)
         }
-        try requireNoParameters(context, but: nil)
+        try context.requireParameters()
         let result = try await readSessions(
             context, sessions, sessions.sql.list,
             [.text(owner), .int(Int64(configuration.rowCountMax))])
@@ -161,7 +163,7 @@ extension Gateway {
     private func revokeSessions(
         _ context: RequestContext, _ sessions: ServedSessions, owner: String
     ) async throws(Problem) -> HTTPResponse {
-        let spared = try requireNoParameters(context, but: "except")
+        let spared = try context.requireParameters("except")["except"]
         if let spared, !sessions.served.canBeKey(spared) {
             throw Problem(
                 .invalidParameter, "except must be the id of a session.",
@@ -190,23 +192,6 @@ extension Gateway {
             preconditionFailure("a pack with sessions has no copies of them")
         }
         return copies
-    }
-
-    /// - Returns: The value of the one parameter that is allowed.
-    @discardableResult
-    private func requireNoParameters(
-        _ context: RequestContext, but allowed: String?
-    ) throws(Problem) -> String? {
-        var found: String?
-        for pair in context.request.query {
-            guard pair.name == allowed, found == nil else {
-                throw Problem(
-                    .invalidParameter,
-                    errors: [FieldError(String(pair.name.prefix(60)), "is not taken here")])
-            }
-            found = pair.value
-        }
-        return found
     }
 
     private func readSessions(

@@ -29,13 +29,14 @@ struct StateRequest: Sendable {
         key = state.rule.key.filled([self.id])
         deadline = context.deadline
         isMinimal = context.preferences.returning == .minimal
+        guard state.allowedMethods.contains(context.method.rawValue) else {
+            throw .methodNotAllowed(allowed: state.allowedMethods)
+        }
+        try context.requireParameters()
         condition = try EntityTagCondition(context.request.headers)
         switch context.method {
         case .get, .head: operation = .read
         case .put, .post:
-            guard state.allowedMethods.contains(context.method.rawValue) else {
-                throw .methodNotAllowed(allowed: state.allowedMethods)
-            }
             let body = try StateBody(context, state)
             operation = try body.operation(
                 isChange: context.method == .post, condition: StateRequest.text(condition),
@@ -53,14 +54,8 @@ struct StateRequest: Sendable {
 
     private static func text(_ condition: EntityTagCondition) throws(Problem) -> String {
         try condition.requireNoneMatchUnused(butAny: true)
-        if condition.mustNotExist {
-            guard condition.matching == nil, !condition.mustExist else {
-                throw Problem(
-                    .invalidHeader, "If-Match and If-None-Match exclude each other here.",
-                    errors: [FieldError("If-None-Match", "contradicts If-Match")])
-            }
-            return StateCondition.mustNotExist
-        }
+        try condition.requireConsistent()
+        if condition.mustNotExist { return StateCondition.mustNotExist }
         if condition.mustExist { return StateCondition.mustExist }
         return condition.matching.map(StateCondition.oneOf) ?? StateCondition.none
     }

@@ -12,6 +12,7 @@ extension Gateway {
         _ context: RequestContext, _ pack: ServedPack, _ served: ServedEntity, id: String
     ) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.get, .head])
+        try context.requireParameters()
         let found = try await read(
             served.statements.owner(key: id, owner: context.caller.owner), context, served)
         // A deleted row still has a state: its deletion may be pending. Not for another owner.
@@ -44,6 +45,7 @@ extension Gateway {
 
     func syncStatus(_ context: RequestContext) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.get, .head])
+        try context.requireParameters()
         let local = await stores.relay?.localLanes() ?? []
         let lanes: [SyncReader.LaneStatus]
         do throws(PostgresError) {
@@ -67,6 +69,7 @@ extension Gateway {
 
     func parkedList(_ context: RequestContext) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.get, .head])
+        try context.requireParameters()
         let result = try await exclusively(context) { connection in
             try await connection.query(Gateway.parkedListStatement)
         }
@@ -80,6 +83,7 @@ extension Gateway {
 
     func parkedItem(_ context: RequestContext, id: String) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.delete])
+        try context.requireParameters()
         let reason = try context.json().root["reason"]?.string
         guard let reason, !reason.isEmpty, reason.utf8.count <= 1_000 else {
             throw Problem(
@@ -93,6 +97,7 @@ extension Gateway {
 
     func parkedRetry(_ context: RequestContext, id: String) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.post])
+        try context.requireParameters()
         try await changeParked(context, id, Gateway.retryStatement)
         stores.relay?.wake()
         return HTTPResponse(status: 204)

@@ -23,15 +23,25 @@ extension Gateway {
     ) async throws(Problem) -> WriteResult {
         try requireRoom()
         do throws(PostgresError) {
-            let result = try await postgres.write(
-                query.statement, query.parameters, deadline: context.deadline,
-                client: context.clientName)
-            stores.wakeRelay(served.pack)
-            return WriteResult(result)
+            for _ in 1..<WriteResult.attemptCountMax {
+                let result = try await writeOnce(query, context, served)
+                if result.outcome != .overtaken { return result }
+            }
+            return try await writeOnce(query, context, served)
         } catch {
             throw await explain(
                 error, context, served, body: context.request.body, isDelete: isDelete)
         }
+    }
+
+    private func writeOnce(
+        _ query: PlannedQuery, _ context: RequestContext, _ served: ServedEntity
+    ) async throws(PostgresError) -> WriteResult {
+        let result = try await postgres.write(
+            query.statement, query.parameters, deadline: context.deadline,
+            client: context.clientName)
+        stores.wakeRelay(served.pack)
+        return WriteResult(result)
     }
 
     /// Runs a write of many rows alone on a connection, durably, and wakes the relay.

@@ -16,8 +16,7 @@ final class ServedSessions: Sendable {
         else { return nil }
         self.rule = rule
         self.sql = sql
-        let own = [entity.keyColumn, rule.expiresColumn, rule.activeColumn, rule.addressColumn]
-        for index in entity.columns.indices where own.contains(entity.columns[index].name) {
+        for (index, column) in entity.columns.enumerated() where rule.isOurs(column, of: entity) {
             entity.columns[index].isGenerated = true
         }
         served = ServedEntity(entity, pack: pack.name)

@@ -116,6 +116,12 @@ package struct SessionRule: Sendable {
     package var activeColumn: String
     /// Filled with the client's address; nil where there is no such column.
     package var addressColumn: String?
+
+    /// Whether no caller may write the column: the key, every time and the address say what
+    /// happened, not what somebody says of it.
+    package func isOurs(_ column: Column, of entity: Entity) -> Bool {
+        column.isTime || column.name == entity.keyColumn || column.name == addressColumn
+    }
 }
 
 /// The keys of rate limits, one place each.

@@ -38,6 +38,15 @@ struct SessionRuleCheck {
                 problem(
                     place, "\(name) is no column of type timestamptz", "Name one of the table."))
         }
+        let written = [rule.expiresColumn, rule.activeColumn, entity.keyColumn]
+        for column in entity.columns
+        where column.isTime && column.isNotNull && !column.isGenerated && !column.isFilledByTrigger
+            && column.defaultExpression == nil && !written.contains(column.name) {
+            problems.append(
+                problem(
+                    "entity", "\(column.name) is a time that must have a value and has no default",
+                    "No caller writes the times of a session: let PostgreSQL make it."))
+        }
         if let name = rule.addressColumn, entity.column(name) == nil {
             problems.append(problem("address", "there is no column \(name)", "Name one, or none."))
         }

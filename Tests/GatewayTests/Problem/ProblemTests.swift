@@ -105,6 +105,8 @@ import Testing
         let lost = Problem(PostgresError.connectionLost(mayHaveBeenApplied: true))
         #expect(lost.status == 503)
         #expect(lost.detail?.contains("may have been applied") == true)
+        // Nothing that would send the write again.
+        #expect(lost.hint == "Read the row before repeating.")
         let unsent = Problem(PostgresError.connectionLost(mayHaveBeenApplied: false))
         #expect(unsent.code == .storeUnavailable)
         let late = Problem(PostgresError.timedOut(mayHaveBeenApplied: true))

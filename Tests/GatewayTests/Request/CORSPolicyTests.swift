@@ -29,6 +29,15 @@ struct CORSPolicyTests {
         return policy.preflight(request)
     }
 
+    @Test("no header is offered that nothing reads or sends")
+    func headersAreReal() throws {
+        let asked = ("Access-Control-Request-Method", "POST")
+        let response = try preflight("*", [("Origin", "https://a.example"), asked])
+        let offered = response?.headers["Access-Control-Allow-Headers"]
+        #expect(offered?.contains("Fourfold-User") == true)
+        #expect(offered?.contains("Idempotency") == false)
+    }
+
     @Test("a preflight of a listed origin is allowed, of another is not")
     func preflights() throws {
         let asked = ("Access-Control-Request-Method", "PUT")

@@ -51,6 +51,12 @@ struct EventsRequestTests {
         Case(
             testDescription: "another parameter", query: "channels=all&limit=1",
             code: .invalidParameter),
+        Case(
+            testDescription: "an id twice", query: "channels=all&last_event_id=7&last_event_id=8",
+            code: .invalidParameter),
+        Case(
+            testDescription: "an owner twice", query: "channels=all&user=1&user=2",
+            code: .invalidParameter),
         Case(testDescription: "no such channel", query: "channels=u:1:y", code: .unknownChannel),
         Case(testDescription: "a wildcard", query: "channels=u:*:x", code: .unknownChannel),
         Case(
