@@ -340,6 +340,7 @@ def test_sync_of_one_entity(world, writer):
     [node] = world.cypher("MATCH (n:Entity {id: $id}) RETURN n.revision AS r", id=concept)
     assert state["graph"]["revision"] == node["r"]
     assert instant(state["graph"]["applied_at"])
+    assert writer.http.get(f"/v1/dots/concepts/{concept.upper()}/sync").json() == state
     writer.delete("concepts", concept)
     world.assert_converged()
     state = writer.http.get(f"/v1/dots/concepts/{concept}/sync").json()

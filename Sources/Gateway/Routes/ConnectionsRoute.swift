@@ -21,7 +21,7 @@ extension Gateway {
         let found = try await read(
             served.statements.owner(key: id, owner: context.caller.owner), context, served)
         guard found.rowCount > 0 else { throw Problem(.notFound) }
-        let query = form.query(keys: [id.lowercased()], owner: found.string(0, 0))
+        let query = form.query(keys: [served.canonicalKey(id)], owner: found.string(0, 0))
         let lagging = try await lagging(context, pack, [.graph])
         let answer = try await neighbourhood(query, reader, context)
         var writer = JSONWriter(capacity: 4_096)

@@ -109,7 +109,8 @@ extension Gateway {
         for vectorClass in pack.pack.classes(of: like.entityPath) {
             do throws(PostgresError) {
                 let vector = try await reader.vector(
-                    of: vectorClass, key: like.key.lowercased(), deadline: context.deadline)
+                    of: vectorClass, key: served.canonicalKey(like.key),
+                    deadline: context.deadline)
                 if let vector { return vector }
             } catch {
                 throw Problem(error)
@@ -157,7 +158,7 @@ extension Gateway {
         for hit in found {
             let id = "\(hit.entity)/\(hit.key)"
             if let like = query.like, like.entityPath == hit.entity,
-                like.key.lowercased() == hit.key.lowercased()
+                try pack.entity(hit.entity).canonicalKey(like.key) == hit.key
             {
                 continue
             }

@@ -24,7 +24,8 @@ extension Gateway {
             let state: SyncReader.EntityState?
             do throws(PostgresError) {
                 state = try await stores.sync.state(
-                    pack: pack.pack, lane: lane, entity: served.entity.path, key: id,
+                    pack: pack.pack, lane: lane, entity: served.entity.path,
+                    key: served.canonicalKey(id),
                     deadline: context.deadline)
             } catch {
                 throw Problem(error)
