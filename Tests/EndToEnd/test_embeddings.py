@@ -127,7 +127,7 @@ def test_another_width_under_the_same_name_is_told_too(
     psql("INSERT INTO dots.concepts (user_id, name) VALUES (%s, 'moss')", (OWNER,))
     wait_until(lambda: other.http.get("/v1/sync/status").json()["lanes"][0]["last_error"]
                == "embedding_model_changed", 30)
-    assert '"stored":"3 dimensions","configured":"4 dimensions"' in other.log()
+    assert '"stored":"3 numbers each","configured":"4 numbers each"' in other.log()
     assert [row["width"] for row in kept(psql)] == [3]
 
 

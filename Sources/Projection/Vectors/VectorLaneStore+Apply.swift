@@ -78,7 +78,7 @@ extension VectorLaneStore {
         // Another model under the same name.
         if let storedWidth, let width = made.first?.count, width != storedWidth {
             throw .modelChanged(
-                stored: "\(storedWidth) dimensions", configured: "\(width) dimensions")
+                stored: "\(storedWidth) numbers each", configured: "\(width) numbers each")
         }
         vectors += zip(batch, made).map { ($0, $1) }
         return nil
