@@ -3,17 +3,16 @@ docs/DEGRADATION.md, which are read from there."""
 
 import concurrent.futures
 import json
-import pathlib
 import time
 
 import pytest
 
+from degradation import cells
 from degraded_system import GRACE_SECONDS, REQUEST_SECONDS_MAX, System
 from event_stream import Connection, EventStream
 from waiting import wait_until
 from world import Writer, world  # noqa: F401
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Until a lane has noticed, and has given up what it had under way.
 LANE_SECONDS = 40
 LATER_SECONDS = 3
@@ -25,19 +24,7 @@ COLUMNS = {
     ("embedder", "down"): "embedder", ("embedder", "silent"): "embedder",
     ("redis", "down"): "Redis", ("redis", "silent"): "Redis",
 }
-
-
-def cells():
-    """{(route, column): word} as the document says."""
-    text = (ROOT / "docs" / "DEGRADATION.md").read_text(encoding="utf-8")
-    lines = text[text.index("| route | PostgreSQL down |"):].split("\n\n")[0].splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    (_, *columns), _, *rest = rows
-    return {(route, column): word for route, *words in rest
-            for column, word in zip(columns, words, strict=True)}
-
-
-CELLS = cells()
+CELLS = cells("| route | PostgreSQL down |")
 
 
 def word(answer, status=200, is_right=lambda body: True):

@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from api import Api
+from degradation import cells
 from event_stream import Connection, EventStream
 from faults import FaultProxy
 from gateway import Gateway, new_database
@@ -26,19 +27,7 @@ GRACE_SECONDS = 2
 SLOW_SECONDS = 0.3
 LATER_SECONDS = 3
 STREAM = "fourfold:history:dots:orb"
-
-
-def cells():
-    """{(route, condition): word} as the document says."""
-    text = (ROOT / "docs" / "DEGRADATION.md").read_text(encoding="utf-8")
-    lines = text[text.index("| route | down |"):].split("\n\n")[0].splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    (_, *conditions), _, *rest = rows
-    return {(route, condition): word for route, *words in rest
-            for condition, word in zip(conditions, words, strict=True)}
-
-
-CELLS = cells()
+CELLS = cells("| route | down |")
 CONDITIONS = list(dict.fromkeys(condition for _, condition in CELLS))
 
 

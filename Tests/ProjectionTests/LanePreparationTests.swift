@@ -10,14 +10,7 @@ extension StoreTests {
     struct LanePreparationTests {
         @Test("a write does not wait for what an idle lane prepares")
         func writesMeanwhile() async throws {
-            try await ProjectionFixture.run { fixture in
-                let store = HeldPreparation(try fixture.graphStore(), loop: fixture.loop)
-                let lane = LaneRunner(
-                    pack: ProjectionFixture.makePack(), loop: fixture.loop,
-                    postgres: fixture.postgres, store: store, holder: "first",
-                    configuration: ProjectionFixture.configuration)
-                lane.start()
-                try await fixture.eventually("nothing is prepared") { store.heldCount == 1 }
+            try await run { fixture, store, lane in
                 try await fixture.sql(
                     "INSERT INTO ptest.things (id, name) VALUES ('\(id(1))', 'a')")
                 try await fixture.caughtUp()
@@ -31,6 +24,18 @@ extension StoreTests {
 
         @Test("a lane that is stopped ends what it prepares")
         func stops() async throws {
+            try await run { _, store, lane in
+                await lane.stop()
+                #expect(store.heldCount == 0)
+            }
+        }
+
+        /// With a lane that prepares something; `body` stops it.
+        private func run(
+            _ body: @escaping @Sendable (
+                ProjectionFixture, HeldPreparation, LaneRunner<HeldPreparation>
+            ) async throws -> Void
+        ) async throws {
             try await ProjectionFixture.run { fixture in
                 let store = HeldPreparation(try fixture.graphStore(), loop: fixture.loop)
                 let lane = LaneRunner(
@@ -39,8 +44,7 @@ extension StoreTests {
                     configuration: ProjectionFixture.configuration)
                 lane.start()
                 try await fixture.eventually("nothing is prepared") { store.heldCount == 1 }
-                await lane.stop()
-                #expect(store.heldCount == 0)
+                try await body(fixture, store, lane)
             }
         }
     }
