@@ -181,5 +181,6 @@ let settingsCatalog: [Setting] = [
         "Writes answer 503 while the graph or vector lane lags by more. Absent: never."),
     Setting(
         "FOURFOLD_EXPORT_EVERY", .duration(.seconds(1)...(.seconds(30 * 86_400))), default: nil,
-        "`serve` exports connections at this interval. Absent: only the command does."),
+        "`serve` exports connections at this interval, where `FOURFOLD_LANES` is on. Absent: only "
+            + "the command does."),
 ]
