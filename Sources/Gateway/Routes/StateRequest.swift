@@ -67,13 +67,8 @@ struct StateRequest: Sendable {
     ) {
         switch operation {
         case .read:
-            if case .list(let count) = state.rule.kind {
-                redis.command(
-                    ["LRANGE", key, "0", String(count - 1)], deadline: deadline,
-                    completion: completion)
-            } else {
-                redis.command(["GET", key], deadline: deadline, completion: completion)
-            }
+            redis.run(
+                state.scripts.read, keys: [.text(key)], deadline: deadline, completion: completion)
         case .write(let script, let arguments, _):
             var keys = historyKeys
             if let channel = state.rule.channel { keys.append(.text(channel.filled([id]))) }
@@ -171,6 +166,10 @@ struct StateRequest: Sendable {
             return Problem(
                 .domainRule, "The counter would leave the range of exact numbers, ±(2^53-1).")
         case StateScripts.unreadable: return .unreadableState
+        case StateScripts.tooLarge:
+            var problem = Problem.unreadableState
+            problem.detail = "What Redis holds is too large for a value of this kind."
+            return problem
         default: return Problem(.internalError)
         }
     }

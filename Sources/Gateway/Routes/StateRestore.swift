@@ -28,7 +28,9 @@ extension Gateway {
             reply = try await stores.redis.run(
                 HistoryScripts.restore,
                 keys: [.text(request.key), .text(StateHistoryKeys.deleted(request.key))],
-                arguments: [.bytes(text)], deadline: request.deadline)
+                arguments: [
+                    .bytes(text), .number(Int64(request.state.limits.valueByteCountMax)),
+                ], deadline: request.deadline)
         } catch {
             // It can be read although it cannot be put back, e.g. because Redis is full.
             let value = StateValue(json: text, tag: StateTag.make(text))

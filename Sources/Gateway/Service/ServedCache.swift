@@ -10,7 +10,8 @@ final class ServedCache: Sendable {
     init(_ rule: CacheRule, _ entity: ServedEntity, _ pack: Pack) {
         self.entity = entity
         source = CacheSource(
-            rule, schema: entity.entity.schema, ownerMember: pack.ownerColumn)
+            rule, schema: entity.entity.schema, ownerMember: pack.ownerColumn,
+            isOwned: entity.entity.ownerColumn != nil)
         isKeyUUID = entity.entity.column(entity.entity.keyColumn)?.baseType == "uuid"
     }
 

@@ -78,11 +78,13 @@ package final class CacheReader: @unchecked Sendable {
         }
         // Leaves time to ask PostgreSQL where Redis does not answer.
         let soon = Deadline.after(min(CopyGuard.patience, deadline.remaining / 2))
-        redis.command(["GET", key], deadline: soon) { [self] reply in
+        // GET, but never more than a byte too much; what is not there is empty.
+        let last = String(CacheScripts.valueByteCountMax)
+        redis.command(["GETRANGE", key, "0", last], deadline: soon) { [self] reply in
             switch reply {
             case .success(.bytes(let bytes)):
-                if copies.isBelieved,
-                    let value = CacheValue(stored: bytes, ownerMember: source.ownerMember)
+                if copies.isBelieved, bytes.count <= CacheScripts.valueByteCountMax,
+                    let value = source.value(stored: bytes)
                 {
                     return completion(.success(value))
                 }
@@ -125,9 +127,7 @@ package final class CacheReader: @unchecked Sendable {
                 let reply = try await claim(keys, token, deadline)
                 switch reply {
                 case .bytes(let bytes):
-                    if let value = CacheValue(stored: bytes, ownerMember: source.ownerMember) {
-                        return .success(value)
-                    }
+                    if let value = source.value(stored: bytes) { return .success(value) }
                     // No gateway stored this.
                     _ = try await redis.command(["DEL", key], deadline: deadline)
                 case .integer(1):
@@ -194,13 +194,13 @@ package final class CacheReader: @unchecked Sendable {
 
     /// A value that does not tell whose it is could be shown to others from Redis.
     private func isKept(_ value: CacheValue, _ source: CacheSource) -> Bool {
-        guard let member = source.ownerMember, let owner = value.owner else { return true }
-        guard CacheValue(stored: value.json, ownerMember: member)?.owner != owner else {
-            return true
-        }
+        let stored = source.value(stored: value.json)
+        // One that is nobody's although it should be somebody's is told from PostgreSQL each time.
+        guard source.ownerMember != nil, let owner = value.owner else { return stored != nil }
+        if stored?.owner == owner { return true }
         Log.warning(
             "a cached value does not carry its owner, so it is not kept",
-            ("view", source.rule.view), ("member", member))
+            ("view", source.rule.view), ("member", source.ownerMember ?? ""))
         return false
     }
 

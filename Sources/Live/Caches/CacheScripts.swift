@@ -9,11 +9,18 @@ package enum CacheScripts {
     /// The token of a key.
     package static func token(of key: String) -> String { "fourfold:fill:\(key)" }
 
+    /// Bytes of a value: what a gateway can store at most. Larger ones are not brought here, on a
+    /// connection that others share.
+    static let valueByteCountMax = 16 << 20
+
     /// Arguments: a token, milliseconds. Answers the value, or 1 if the token is now the caller's,
-    /// or 0 if it is another's.
+    /// or 0 if it is another's. A value that is too large goes.
     static let claim = RedisScript(
         name: "cache-claim",
         source: """
+            if redis.call('STRLEN', KEYS[1]) > \(valueByteCountMax) then
+              redis.call('UNLINK', KEYS[1])
+            end
             local value = redis.call('GET', KEYS[1])
             if value then return value end
             if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end

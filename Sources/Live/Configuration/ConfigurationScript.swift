@@ -1,3 +1,4 @@
+internal import JSON
 package import Packs
 package import Redis
 
@@ -86,17 +87,26 @@ package struct ConfigurationCopies: Sendable {
                 """)
     }
 
+    /// Bytes of all names and values together: what a gateway can store at most. More is not
+    /// brought here, on a connection that others share.
+    static let byteCountMax = 16 << 20
+
     /// `KEYS` the hash; `ARGV` what stands before and behind the name in a key. Answers names and
-    /// values in turn, sorted; nothing where a copy is missing.
+    /// values in turn, sorted; nothing where a copy is missing or no copy at all.
     package static let readScript = RedisScript(
         name: "configuration_read",
         source: """
             local names = redis.call('HKEYS', KEYS[1])
             table.sort(names)
-            local found = {}
+            local found, bytes = {}, 0
             for _, name in ipairs(names) do
-              local value = redis.pcall('GET', ARGV[1] .. name .. ARGV[2])
-              if type(value) ~= 'string' then return {} end
+              local key = ARGV[1] .. name .. ARGV[2]
+              local count = redis.pcall('STRLEN', key)
+              if type(count) ~= 'number' then return {} end
+              bytes = bytes + #name + count
+              if bytes > \(byteCountMax) then return {} end
+              local value = redis.call('GET', key)
+              if not value then return {} end
               found[#found + 1] = name
               found[#found + 1] = value
             end
@@ -106,14 +116,16 @@ package struct ConfigurationCopies: Sendable {
     /// Arguments of ``readScript``.
     package var readArguments: [RedisArgument] { [.text(keyPrefix), .text(keySuffix)] }
 
-    /// Nil where Redis has no whole copy.
+    /// Nil where Redis has no whole copy, or one that another client wrote and that is no JSON.
     package static func values(_ reply: RedisReply) -> [ConfigurationValue]? {
         guard let words = reply.array, !words.isEmpty, words.count % 2 == 0 else { return nil }
-        return stride(from: 0, to: words.count, by: 2).compactMap { index in
-            guard let name = words[index].string, case .bytes(let value) = words[index + 1] else {
-                return nil
-            }
-            return ConfigurationValue(name: name, value: value)
+        var values: [ConfigurationValue] = []
+        for index in stride(from: 0, to: words.count, by: 2) {
+            guard let name = words[index].string, case .bytes(let value) = words[index + 1],
+                (try? JSONDocument.parse(value)) != nil
+            else { return nil }
+            values.append(ConfigurationValue(name: name, value: value))
         }
+        return values
     }
 }

@@ -34,12 +34,15 @@ package enum HistoryScripts {
 
             """)
 
-    /// Keys: the state, the mark of its delete. Argument: a value. Puts it back unless there is one
-    /// or it was deleted, and answers what is there then.
+    /// Keys: the state, the mark of its delete. Arguments: a value, the greatest bytes of another.
+    /// Puts the value back unless there is one or it was deleted, and answers what is there then.
     package static let restore = RedisScript(
         name: "history-restore",
         source: """
             local present = redis.call('GET', KEYS[1])
+            if present and #present > tonumber(ARGV[2]) then
+              return {{ok = '\(StateScripts.tooLarge)'}}
+            end
             if present then return present end
             if redis.call('EXISTS', KEYS[2]) == 1 then return false end
             redis.call('SET', KEYS[1], ARGV[1])

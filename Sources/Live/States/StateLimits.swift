@@ -4,6 +4,9 @@ package struct StateLimits: Sendable {
     package var valueByteCountMax = 64 << 10
     /// Bytes of one item of a list.
     package var itemByteCountMax = 1 << 10
+    /// Bytes of all items of a list that another client made; more where the bounds of the items
+    /// allow more.
+    package var listByteCountMax = 1 << 20
     /// Writes of one state that may wait for PostgreSQL; further ones are refused.
     package var historyBacklogCountMax = 100_000
 

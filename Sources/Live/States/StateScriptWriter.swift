@@ -11,6 +11,10 @@ struct StateScriptWriter {
         if case .list(let count) = rule.kind { count } else { 0 }
     }
 
+    private var listByteCountMax: Int {
+        max(states.listByteCountMax, itemCountMax * states.itemByteCountMax)
+    }
+
     private var hasChannel: Bool { rule.channel != nil }
 
     /// The channel is the last key.
@@ -18,12 +22,28 @@ struct StateScriptWriter {
         (hasChannel ? ChannelScript.prelude(channels) : "") + StateScriptWriter.functions
     }
 
+    var read: String {
+        switch rule.kind {
+        case .object, .word, .counter:
+            """
+            if redis.call('STRLEN', KEYS[1]) > \(states.valueByteCountMax) then
+              return {{ok = '\(StateScripts.tooLarge)'}}
+            end
+            return redis.call('GET', KEYS[1])
+
+            """
+        case .list:
+            "local items = redis.call('LRANGE', KEYS[1], 0, \(itemCountMax - 1))\n"
+                + boundItems + "return items\n"
+        }
+    }
+
     var replace: String {
         switch rule.kind {
         case .object, .word: prelude + replaceText
         case .list: prelude + readList + replaceList + finishList
         case .counter(let least):
-            prelude + readText + refuse + "local sum = ARGV[2]\n"
+            prelude + StateScriptWriter.integer + readText + refuse + "local sum = ARGV[2]\n"
                 + finishCounter(least)
         }
     }
@@ -33,7 +53,8 @@ struct StateScriptWriter {
         case .object, .word: prelude + replaceText
         case .list: prelude + readList + pushItem + finishList
         case .counter(let least):
-            prelude + readText + refuse + addToCounter + finishCounter(least)
+            prelude + StateScriptWriter.integer + readText + refuse + addToCounter
+                + finishCounter(least)
         }
     }
 
@@ -89,6 +110,20 @@ struct StateScriptWriter {
             text = string.gsub(text, '[%z\\1-\\31"\\\\\\127]', escaped)
           end
           return '"' .. text .. '"'
+        end
+
+        """
+
+    /// `integer`: whether a text is a number as Redis writes it and 64 bits hold it, which is what
+    /// ``StateValue`` reads.
+    private static let integer = """
+        local function integer(text)
+          if #text > 20 then return false end
+          local digits = text == '0' and text or string.match(text, '^%-?([1-9]%d*)$')
+          if not digits then return false end
+          local most = string.sub(text, 1, 1) == '-' and '9223372036854775808'
+            or '9223372036854775807'
+          return #digits < #most or #digits == #most and digits <= most
         end
 
         """
@@ -173,17 +208,33 @@ struct StateScriptWriter {
     private var pushItem: String {
         refuse + """
             if items.err ~= nil then return {{ok = '\(StateScripts.unreadable)'}} end
+
+            """ + boundItems + """
             local count = 0
             for _, item in ipairs(items) do
-              if #item > \(states.valueByteCountMax) or not wellformed(item) then
-                return {{ok = '\(StateScripts.unreadable)'}}
-              end
+              if not wellformed(item) then return {{ok = '\(StateScripts.unreadable)'}} end
               if item == ARGV[2] then count = count + 1 end
             end
             redis.call('LPUSH', KEYS[1], ARGV[2])
+            -- What is counted is what stays: the rest may hold the item as well.
+            redis.call('LTRIM', KEYS[1], 0, \(itemCountMax))
             if count > 0 then redis.call('LREM', KEYS[1], -count, ARGV[2]) end
 
             """
+    }
+
+    /// Refuses `items` that no answer may hold.
+    private var boundItems: String {
+        """
+        local bytes = 0
+        for _, item in ipairs(items) do
+          bytes = bytes + #item
+          if #item > \(states.valueByteCountMax) or bytes > \(listByteCountMax) then
+            return {{ok = '\(StateScripts.tooLarge)'}}
+          end
+        end
+
+        """
     }
 
     private var finishList: String {
@@ -206,7 +257,7 @@ struct StateScriptWriter {
     private var addToCounter: String {
         """
         local before = previous or '0'
-        if exists and not previous or not string.find(before, '^%-?%d+$') then
+        if exists and not previous or not integer(before) then
           return {{ok = '\(StateScripts.unreadable)'}}
         end
         if math.abs(tonumber(before)) > \(StateLimits.counterMax) then
@@ -256,7 +307,7 @@ struct StateScriptWriter {
                     """
             case .counter:
                 lua += """
-                    if previous and #previous < 20 and string.find(previous, '^%-?%d+$') then
+                    if previous and integer(previous) then
                       was = string.format('%.0f', tonumber(previous))
                     end
 

@@ -7,9 +7,12 @@ package import Redis
 /// once a pack, with the message as a fixed row of arguments and values, so that Redis takes
 /// nothing apart.
 ///
-/// All have the keys: the state and, where there is a history, its stream and the mark of a delete
-/// that is not in PostgreSQL yet. Their first argument is a ``StateCondition``.
+/// All that write have the keys: the state and, where there is a history, its stream and the mark
+/// of a delete that is not in PostgreSQL yet. Their first argument is a ``StateCondition``.
 package struct StateScripts: Sendable {
+    /// Keys: the state alone. Answers what is there as GET or LRANGE would, but nothing that is too
+    /// large: the connection that brings it is also that of others.
+    package let read: RedisScript
     /// Arguments: condition, value, parts of the message. Answers 1.
     /// Of a list: condition, the item that is new or nothing, parts of the message. Answers the
     /// items. Of a counter: condition, what to add, parts of the message. Answers the number.
@@ -23,6 +26,7 @@ package struct StateScripts: Sendable {
     package static let precondition = "PRECONDITION"
     package static let historyFull = "HISTORYFULL"
     package static let unreadable = "UNREADABLE"
+    package static let tooLarge = "TOOLARGE"
     package static let belowLeast = "BELOWLEAST"
     package static let outOfRange = "OUTOFRANGE"
 
@@ -33,6 +37,7 @@ package struct StateScripts: Sendable {
         let writer = StateScriptWriter(
             rule: rule, template: template, states: states, channels: channels)
         let name = "\(pack)-\(rule.name)"
+        read = RedisScript(name: "\(name)-read", source: writer.read)
         replace = RedisScript(name: "\(name)-replace", source: writer.replace)
         change = RedisScript(name: "\(name)-change", source: writer.change)
         delete = RedisScript(name: "\(name)-delete", source: writer.delete)
