@@ -216,3 +216,41 @@ class TestCaches:
         problem(api("GET", path, user=other), 404, "not_found")
         client.set(key, "{}")
         problem(api("GET", f"cards/{uuid.uuid4()}/cache/growth", user=other), 404, "not_found")
+
+
+class TestSessions:
+    def garbage(self, client, key, what):
+        client.delete(key)
+        if what == "a list":
+            client.rpush(key, "x")
+        elif what == "a hash":
+            client.hset(key, "a", "b")
+        else:
+            client.set(key, what)
+
+    @pytest.mark.parametrize("what", ["garbage", "{}", "", "a list", "a hash", "forged"])
+    def test_a_copy_is_made_again(self, api, client, owner, what):
+        session = done(api("POST", "sessions", {"user_id": owner, "device_info": {}}), 201)
+        key = f"user:{owner}:session:{session['session_id']}"
+        forged = json.dumps(session | {"device_info": {"os": "forged"}})
+        self.garbage(client, key, forged if what == "forged" else what)
+        for _ in range(2):
+            answer = api("GET", f"sessions/{session['session_id']}")
+            assert done(answer, 200) == session and "fourfold-degraded" not in answer.headers
+            assert json.loads(client.get(key)) == session
+            assert 3 * 86_400 - 60 < client.ttl(key) <= 3 * 86_400
+
+    def test_an_older_reader_does_not_bring_back_older_times(self, api, client, owner):
+        """Reads at once, the first of which begins the time anew: the copy is the newest row."""
+        session = done(api("POST", "sessions", {"user_id": owner, "device_info": {}}), 201)
+        path = f"sessions/{session['session_id']}"
+        key = f"user:{owner}:session:{session['session_id']}"
+        for _ in range(20):
+            api.sql("UPDATE dots.user_sessions SET last_active_at = now() - interval '5 minutes' "
+                    "WHERE session_id = %s", [session["session_id"]])
+            with ThreadPoolExecutor(8) as pool:
+                assert {each.status_code for each in pool.map(
+                    lambda _: api("GET", path), range(16))} == {200}
+            row = api.one("SELECT row_to_json(s) FROM dots.user_sessions AS s "
+                          "WHERE session_id = %s", [session["session_id"]])
+            assert json.loads(client.get(key))["last_active_at"][:19] == row["last_active_at"][:19]

@@ -104,14 +104,34 @@ extension Gateway {
         case .ended: throw Problem(.notFound)
         case .restored:
             // It may have ended after its row was read, while Redis knew nothing of that.
-            guard try await livingSession(context, sessions, id: id) != nil else {
-                _ = await copies.end([(row.owner, row.key)], deadline: context.deadline)
-                throw Problem(.notFound)
+            _ = try await sessionAgain(context, sessions, row)
+        case .different:
+            // Another read began the time anew since this one read the row, or somebody else wrote
+            // there.
+            let newer = try await sessionAgain(context, sessions, row)
+            switch await copies.keep(newer, isChanged: true, deadline: context.deadline) {
+            case .ended: throw Problem(.notFound)
+            case .refused, .unavailable: headers.appendDegraded()
+            case .kept, .restored, .different: break
             }
+            return HTTPResponse(
+                status: 200, headers: headers,
+                body: .foreign(owner: newer.result, bytes: newer.body))
         case .refused, .unavailable: headers.appendDegraded()
         }
         return HTTPResponse(
             status: 200, headers: headers, body: .foreign(owner: row.result, bytes: row.body))
+    }
+
+    /// Reads a session once more.
+    ///
+    /// - Throws: 404 if it has ended; its copy goes with it.
+    private func sessionAgain(
+        _ context: RequestContext, _ sessions: ServedSessions, _ row: SessionRow
+    ) async throws(Problem) -> SessionRow {
+        if let found = try await livingSession(context, sessions, id: row.key) { return found }
+        _ = await copies(sessions).end([(row.owner, row.key)], deadline: context.deadline)
+        throw Problem(.notFound)
     }
 
     private func livingSession(

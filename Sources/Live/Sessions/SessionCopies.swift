@@ -13,6 +13,8 @@ package final class SessionCopies: @unchecked Sendable {
         case kept
         /// It was missing and is there now.
         case restored
+        /// It is another one than the row's, and nothing was done.
+        case different
         /// The session has ended meanwhile; there is no copy.
         case ended
         /// Redis answers and does not take it: it is full, or a replica.
@@ -45,7 +47,8 @@ package final class SessionCopies: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - seconds: How long it lasts.
-    ///   - isChanged: It is written anew in any case.
+    ///   - isChanged: It is written anew in any case. Without, a copy that is not the row as it
+    ///     was read is left: which of them is newer only the database can tell.
     package func keep(
         _ row: SessionRow, seconds: Int64? = nil, isChanged: Bool, deadline: Deadline
     ) async -> Outcome {
@@ -61,6 +64,7 @@ package final class SessionCopies: @unchecked Sendable {
         switch reply {
         case .success(.integer(0)): return .ended
         case .success(.integer(1)): return .kept
+        case .success(.integer(3)): return .different
         case .success: return .restored
         case .failure(.rejected): return .refused
         case .failure: return .unavailable
@@ -121,7 +125,7 @@ package final class SessionCopies: @unchecked Sendable {
     // MARK: Scripts
 
     /// Keys: the copy, its mark. Arguments: seconds, whether it changed, the value. Answers 0 where
-    /// the session has ended, 1 where the copy was there, 2 where it was not.
+    /// the session has ended, 1 where the copy was there, 2 where it was not, 3 where another was.
     private static let keepScript = RedisScript(
         name: "session_keep",
         source: """
@@ -131,6 +135,7 @@ package final class SessionCopies: @unchecked Sendable {
             end
             local was = redis.call('EXISTS', KEYS[1]) == 1
             if was and ARGV[2] == '0' then
+              if redis.pcall('GET', KEYS[1]) ~= ARGV[3] then return 3 end
               redis.call('EXPIRE', KEYS[1], ARGV[1])
             else
               redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[1])
