@@ -83,6 +83,18 @@ def test_singular_and_max_affected_undo_the_write(api):
     assert allowed.status_code == 204
 
 
+@pytest.mark.parametrize("value", ["=-1", "=zz", "=", "", "=1.5", "=+1", "=1 or so", "=9" * 30])
+@pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
+def test_a_bound_that_cannot_be_kept_is_refused(api, method, value):
+    user = api.user()
+    api.concept(user)
+    body = {"PATCH": {"status": "x"}, "POST": [{"user_id": user, "name": "new"}]}.get(method)
+    path = "concepts" if method == "POST" else f"concepts?user_id=eq.{user}"
+    answer = api(method, path, body, prefer=f"return=minimal, max-affected{value}")
+    problem(answer, 400, "invalid_header", "Prefer")
+    assert api.count("concepts", "user_id = %s AND status = 'active'", [user]) == 1
+
+
 @pytest.mark.parametrize("body, code", [
     ({"user_id": NOBODY}, "owner_immutable"), ({"concept_id": NOBODY}, "key_mismatch")])
 def test_a_filtered_patch_moves_neither_key_nor_owner(api, body, code):

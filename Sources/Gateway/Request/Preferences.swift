@@ -18,6 +18,8 @@ struct Preferences: Sendable, Equatable {
     var waitMilliseconds: Int?
     /// `max-affected`: more rows than this are not changed.
     var maxAffected: Int?
+    /// `max-affected` is no number. Passing over it would change what it was to protect.
+    private(set) var isMaxAffectedMalformed = false
 
     /// Greatest wait that is honoured, in milliseconds; longer ones are cut to it.
     static let waitMillisecondsMax = 10_000
@@ -26,11 +28,10 @@ struct Preferences: Sendable, Equatable {
     init(_ header: String?) {
         guard let header else { return }
         for part in header.split(separator: ",") {
-            let pieces = part.split(separator: "=", maxSplits: 1)
-            guard pieces.count == 2 else { continue }
-            take(
-                name: pieces[0].trimmingSpaces.lowercased(),
-                value: unquote(pieces[1].trimmingSpaces))
+            let pieces = part.split(
+                separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let value = pieces.count == 2 ? unquote(pieces[1].trimmingSpaces) : ""
+            take(name: pieces[0].trimmingSpaces.lowercased(), value: value)
         }
     }
 
@@ -44,10 +45,25 @@ struct Preferences: Sendable, Equatable {
             guard waitMilliseconds == nil, let wait = Int(value), wait >= 0 else { return }
             waitMilliseconds = min(wait, Preferences.waitMillisecondsMax)
         case "max-affected":
-            guard let limit = Int(value), limit >= 0 else { return }
+            let isNumber = !value.isEmpty && value.utf8.allSatisfy { (48...57).contains($0) }
+            guard isNumber, let limit = Int(value) else {
+                isMaxAffectedMalformed = true
+                return
+            }
             maxAffected = maxAffected ?? limit
         default: break
         }
+    }
+}
+
+extension Preferences {
+    /// Refuses a bound on the rows of a write that cannot be kept.
+    func requireMaxAffected() throws(Problem) {
+        guard isMaxAffectedMalformed else { return }
+        throw Problem(
+            .invalidHeader, "max-affected must be a whole number, 0 or more.",
+            hint: "Send `Prefer: max-affected=1`.",
+            errors: [FieldError("Prefer", "max-affected is not a number")])
     }
 }
 

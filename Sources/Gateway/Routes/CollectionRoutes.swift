@@ -10,6 +10,7 @@ extension Gateway {
         try served.requireOwnerType(context.caller.owner)
         if ![.get, .head].contains(context.method) {
             try EntityTagCondition(context.request.headers).requireUnused()
+            try context.preferences.requireMaxAffected()
         }
         switch context.method {
         case .get, .head: return try await list(context, served)

@@ -66,6 +66,24 @@ struct RequestTests {
         #expect(Preferences(nil) == Preferences(""))
     }
 
+    @Test(
+        "max-affected is a number or refused",
+        arguments: ["0", "\"7\"", "-1", "x", "", "+1", "1.0"])
+    func maxAffected(_ text: String) throws {
+        let preferences = Preferences("max-affected=\(text)")
+        guard ["0", "\"7\""].contains(text) else {
+            #expect(throws: Problem.self) { try preferences.requireMaxAffected() }
+            return
+        }
+        try preferences.requireMaxAffected()
+        #expect(preferences.maxAffected == (text == "0" ? 0 : 7))
+    }
+
+    @Test("max-affected without a value is refused")
+    func maxAffectedAlone() {
+        #expect(throws: Problem.self) { try Preferences("max-affected").requireMaxAffected() }
+    }
+
     @Test("a token survives the journey")
     func tokenRoundTrip() {
         let token = ConsistencyToken(xid: 0x1_2345_6789, origin: 0xdead_beef)
