@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from api import problem
 from oracle import instant
 from world import Writer, world  # noqa: F401
 
@@ -202,7 +203,7 @@ def test_a_node_whose_row_is_gone_is_not_shown(world, gateways, journal):
     {"depth": "0"}, {"depth": "6"}, {"depth": "x"}, {"depth": ""}, {"depth": "1.5"},
     {"depth": "99999999999999999999"}, {"limit": "0"}, {"limit": "1001"}, {"limit": "-1"},
     {"direction": "up"}, {"direction": ""}, {"types": ""}, {"types": ","}, {"types": "A" * 101},
-    {"types": ",".join(f"T{n}" for n in range(65))}, {"unknown": "1"}, {"select": "name"}])
+    {"types": ",".join(f"T{n}" for n in range(51))}, {"unknown": "1"}, {"select": "name"}])
 def test_bad_parameters(gateways, journal, source, parameters):
     answer = ask(gateways[source], "concepts", journal["c0"], **parameters)
     assert answer.status_code == 400, answer.text
@@ -223,6 +224,23 @@ def test_hostile_strings_change_nothing(world, gateways, journal, source, text):
         assert gateway.http.get(path).status_code in (400, 404), path
     for name in ("direction", "depth", "limit", text):
         assert ask(gateway, "concepts", journal["c0"], **{name: text}).status_code == 400
+
+
+@pytest.mark.parametrize("source", ["neo4j", "postgres"])
+def test_as_many_types_as_may_be(gateways, journal, source):
+    types = ",".join(["RELATED_TO", *[f"T{n}" for n in range(49)]])
+    answer = ask(gateways[source], "concepts", journal["c5"], types=types)
+    assert answer.status_code == 200, answer.text
+    alone = ask(gateways[source], "concepts", journal["c5"], types="RELATED_TO").json()
+    assert answer.json()["edges"] == alone["edges"] != []
+
+
+@pytest.mark.parametrize("what", ["connections", "sync"])
+@pytest.mark.parametrize("id", ["zzz", "1", "%20", "00000000-0000-4000-8000-00000000000g"])
+def test_what_cannot_be_an_id_is_no_row(gateways, what, id):
+    http = gateways["postgres"].http
+    for path in (f"/v1/dots/concepts/{id}", f"/v1/dots/concepts/{id}/{what}"):
+        problem(http.get(path), 404, "not_found")
 
 
 def test_after_all_that_nothing_has_changed(world, gateways, journal):

@@ -8,6 +8,7 @@ struct GraphForm {
     private var direction = ConnectionsQuery.Direction.both
     private var limit: Int
 
+    private static let typeCountMax = 50
     private static let typeByteCountMax = 100
 
     /// From the decoded pairs of a query string.
@@ -84,11 +85,10 @@ struct GraphForm {
     }
 
     private static func types(_ names: [String]) throws(Problem) -> [String] {
-        guard (1...ConnectionsQuery.typeCountMax).contains(names.count),
+        guard (1...typeCountMax).contains(names.count),
             names.allSatisfy({ !$0.isEmpty && $0.utf8.count <= typeByteCountMax })
         else {
-            throw invalid(
-                "types", "must name 1 to \(ConnectionsQuery.typeCountMax) relationship types")
+            throw invalid("types", "must name 1 to \(typeCountMax) relationship types")
         }
         return names
     }

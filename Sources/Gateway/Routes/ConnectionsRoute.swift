@@ -18,6 +18,8 @@ extension Gateway {
             throw Problem(.unknownRoute)
         }
         let form = try GraphForm(context.request.query)
+        try served.requireOwnerType(context.caller.owner)
+        try served.requireKeyType(id)
         let found = try await read(
             served.statements.owner(key: id, owner: context.caller.owner), context, served)
         guard found.rowCount > 0 else { throw Problem(.notFound) }

@@ -13,6 +13,8 @@ extension Gateway {
     ) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.get, .head])
         try context.requireParameters()
+        try served.requireOwnerType(context.caller.owner)
+        try served.requireKeyType(id)
         let found = try await read(
             served.statements.owner(key: id, owner: context.caller.owner), context, served)
         // A deleted row still has a state: its deletion may be pending. Not for another owner.
