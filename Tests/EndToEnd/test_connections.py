@@ -230,7 +230,9 @@ def test_hostile_strings_change_nothing(world, gateways, journal, source, text):
 def test_as_many_types_as_may_be(gateways, journal, source):
     types = ",".join(["RELATED_TO", *[f"T{n}" for n in range(49)]])
     answer = ask(gateways[source], "concepts", journal["c5"], types=types)
-    assert answer.status_code == 200 and len(answer.json()["edges"]) == 2, answer.text
+    assert answer.status_code == 200, answer.text
+    alone = ask(gateways[source], "concepts", journal["c5"], types="RELATED_TO").json()
+    assert answer.json()["edges"] == alone["edges"] != []
 
 
 @pytest.mark.parametrize("what", ["connections", "sync"])

@@ -125,7 +125,7 @@ package final class SessionCopies: @unchecked Sendable {
     // MARK: Scripts
 
     /// Keys: the copy, its mark. Arguments: seconds, whether it changed, the value. Answers 0 where
-    /// the session has ended, 1 where the copy was there, 2 where it was not, 3 where it was another.
+    /// the session has ended, 1 where the copy was there, 2 where it was not, 3 where another was.
     private static let keepScript = RedisScript(
         name: "session_keep",
         source: """

@@ -7,8 +7,8 @@ package import Redis
 /// once a pack, with the message as a fixed row of arguments and values, so that Redis takes
 /// nothing apart.
 ///
-/// All that write have the keys: the state and, where there is a history, its stream and the mark of a delete
-/// that is not in PostgreSQL yet. Their first argument is a ``StateCondition``.
+/// All that write have the keys: the state and, where there is a history, its stream and the mark
+/// of a delete that is not in PostgreSQL yet. Their first argument is a ``StateCondition``.
 package struct StateScripts: Sendable {
     /// Keys: the state alone. Answers what is there as GET or LRANGE would, but nothing that is too
     /// large: the connection that brings it is also that of others.

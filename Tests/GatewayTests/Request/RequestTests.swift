@@ -66,7 +66,9 @@ struct RequestTests {
         #expect(Preferences(nil) == Preferences(""))
     }
 
-    @Test("max-affected is a number or refused", arguments: ["0", "\"7\"", "-1", "x", "", "+1", "1.0"])
+    @Test(
+        "max-affected is a number or refused",
+        arguments: ["0", "\"7\"", "-1", "x", "", "+1", "1.0"])
     func maxAffected(_ text: String) throws {
         let preferences = Preferences("max-affected=\(text)")
         guard ["0", "\"7\""].contains(text) else {
