@@ -81,16 +81,18 @@ class TestTooLarge:
                     else:
                         failures.append(answer.text)
 
-        threads = [threading.Thread(target=write) for _ in range(4)]
+        threads = [threading.Thread(target=write, daemon=True) for _ in range(4)]
         for thread in threads:
             thread.start()
-        wait_until(lambda: counts[0] > 20)
-        yield
-        before = counts[0]
-        wait_until(lambda: counts[0] > before + 20 or failures)
-        ends.set()
-        for thread in threads:
-            thread.join(60)
+        try:
+            wait_until(lambda: counts[0] > 20)
+            yield
+            before = counts[0]
+            wait_until(lambda: counts[0] > before + 20 or failures)
+        finally:
+            ends.set()
+            for thread in threads:
+                thread.join(60)
         assert not failures, (len(failures), failures[0])
 
     def read(self, api, path, status, code=None, count=10):
