@@ -66,9 +66,7 @@ struct StateRequest: Sendable {
         completion: @escaping @Sendable (Result<RedisReply, RedisError>) -> Void
     ) {
         switch operation {
-        case .read:
-            redis.run(
-                state.scripts.read, keys: [.text(key)], deadline: deadline, completion: completion)
+        case .read: read(from: redis, deadline, completion)
         case .write(let script, let arguments, _):
             var keys = historyKeys
             if let channel = state.rule.channel { keys.append(.text(channel.filled([id]))) }
@@ -79,6 +77,37 @@ struct StateRequest: Sendable {
             redis.run(
                 state.scripts.delete, keys: historyKeys, arguments: arguments, deadline: deadline,
                 completion: completion)
+        }
+    }
+
+    /// Commands where they will do: cheaper than a script, and one round trip on a Redis that does
+    /// not know the script yet.
+    private func read(
+        from redis: RedisClient, _ deadline: Deadline,
+        _ completion: @escaping @Sendable (Result<RedisReply, RedisError>) -> Void
+    ) {
+        let readAtomically: @Sendable () -> Void = { [state, key] in
+            redis.run(
+                state.scripts.read, keys: [.text(key)], deadline: deadline, completion: completion)
+        }
+        if case .list = state.rule.kind { return readAtomically() }
+        // A byte beyond the bound tells that there is too much.
+        let byteCountMax = state.limits.valueByteCountMax
+        let range = RedisCommand(["GETRANGE", key, "0", String(byteCountMax)])
+        redis.pipeline([range, RedisCommand(["EXISTS", key])], deadline: deadline) { outcome in
+            switch outcome {
+            case .failure(let error): completion(.failure(error))
+            case .success(let replies):
+                switch (replies[0], replies[1]) {
+                case (.error(let code), _): completion(.failure(.rejected(code: code)))
+                case (.bytes([]), .integer(0)): completion(.success(.null))
+                // Empty, or written between the two.
+                case (.bytes([]), _): readAtomically()
+                case (.bytes(let bytes), _) where bytes.count > byteCountMax:
+                    completion(.success(.array([.status(StateScripts.tooLarge)])))
+                default: completion(.success(replies[0]))
+                }
+            }
         }
     }
 

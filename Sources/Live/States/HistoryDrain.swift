@@ -14,9 +14,12 @@ package struct HistoryDrainLimits: Sendable {
     package var batchCount = 1_000
     /// Bytes of one batch, but for a single write that is larger.
     package var batchByteCount = 1 << 20
-    /// Marks of states that are looked at for each write, whether their history is gone. More than
-    /// one, so that marks that nobody needs go faster than they come.
-    package var sweptPerWrite = 2
+    /// Marks of states that are looked at with each batch, whether their history is gone, as it is
+    /// after their user was deleted.
+    package var sweptPerBatch = 16
+    /// The same for each delete: of nobody's state it leaves a mark. More than one, so that such
+    /// marks go faster than they come.
+    package var sweptPerDelete = 2
     /// Longest work on one batch.
     package var timeout = Duration.seconds(30)
 
@@ -150,19 +153,20 @@ package final class HistoryDrain: @unchecked Sendable {
             let key = keeping.rule.key.filled([entry.row])
             position.deletes.append((StateHistoryKeys.deleted(key), entry.id))
         }
-        await sweep(keeping, &position, last, entries.count, deadline)
+        await sweep(keeping, &position, last, deadline)
         return .moved
     }
 
-    /// Goes round the marks of the state, a few for each write. What fails is looked at the next
-    /// time round.
+    /// Goes round the marks of the state, a few at a time. What fails is looked at the next time
+    /// round.
     private func sweep(
-        _ keeping: Keeping, _ position: inout Position, _ last: HistoryEntry, _ writeCount: Int,
+        _ keeping: Keeping, _ position: inout Position, _ last: HistoryEntry,
         _ deadline: Deadline
     ) async {
+        let count = limits.sweptPerBatch + position.deletes.count * limits.sweptPerDelete
         let parameters: [Parameter] = [
             .text(keeping.pack), .text(keeping.rule.name), .text(position.sweptRow ?? last.row),
-            .int(Int64(writeCount * limits.sweptPerWrite)),
+            .int(Int64(count)),
         ]
         let result = try? await postgres.withConnection(deadline: deadline) {
             try await $0.query(keeping.sql.sweep, parameters)
