@@ -16,6 +16,7 @@ CATCH_UP_SECONDS_MAX = 600
 WARM_UP_WRITE_COUNT = 40
 WRITE_COUNT = 200
 WRITE_EVERY_SECONDS = 0.05
+VISIBLE_SECONDS_MAX = 60
 VECTOR_CLASS = "UserConcept"
 # Half a minute each.
 VECTOR_ROUND_COUNT = 2
@@ -109,7 +110,22 @@ def visible(bench):
     cypher = Cypher(bench.stores.neo4j_url)
     gateway = bench.gateway(NEO4J_URL=bench.stores.neo4j_url)
     bench.add_owner()
-    # The lane connects and reconciles during the first writes, which are not counted.
+    # The lane connects and reconciles before the first write is seen.
+    id = str(uuid.uuid4())
+
+    def see_first():
+        assert gateway.http.post("/v1/dots/concepts", json={
+            "concept_id": id, "user_id": OWNER, "name": "First"}).status_code == 201
+        wait_until(lambda: cypher("MATCH (n:Entity {id: $id}) RETURN 1 AS one", id=id),
+                   VISIBLE_SECONDS_MAX, pause=0.01)
+
+    def is_level():
+        (lane,) = [each for each in gateway.http.get("/v1/sync/status").json()["lanes"]
+                   if each["lane"] == "graph"]
+        return lane["state"] == "idle" and lane["pending"] == 0
+
+    first_seconds = seconds(see_first)
+    wait_until(is_level, VISIBLE_SECONDS_MAX)
     ids = [str(uuid.uuid4()) for _ in range(WARM_UP_WRITE_COUNT + WRITE_COUNT)]
     first = time.monotonic() + WRITE_EVERY_SECONDS
     due = {id: first + number * WRITE_EVERY_SECONDS for number, id in enumerate(ids)}
@@ -122,7 +138,7 @@ def visible(bench):
             rows = cypher("UNWIND $ids AS id MATCH (n:Entity {id: id}) RETURN n.id AS id",
                           ids=waiting) if waiting else []
             now = time.monotonic()
-            assert now < first + CATCH_UP_SECONDS_MAX, "the writes do not become visible"
+            assert now < due[ids[-1]] + VISIBLE_SECONDS_MAX, "the writes do not become visible"
             seen.update((row["id"], now) for row in rows)
             time.sleep(0.001)
 
@@ -130,18 +146,20 @@ def visible(bench):
         for id in mine:
             time.sleep(max(0, due[id] - time.monotonic()))
             answer = client.post("/v1/dots/concepts", json={
-                "concept_id": id, "user_id": OWNER, "name": "Thought"})
+                "concept_id": id, "user_id": OWNER, "name": f"Thought {id}"})
             assert answer.status_code == 201, answer.text
 
     with concurrent.futures.ThreadPoolExecutor() as pool, \
             httpx.Client(base_url=gateway.url, timeout=30) as client:
         # Two take turns, so that a POST that takes long does not put off the next.
-        work = [pool.submit(look), *(pool.submit(write, ids[turn::2]) for turn in range(2))]
-        for each in work:
+        looking = pool.submit(look)
+        for each in [pool.submit(write, ids[turn::2]) for turn in range(2)]:
             each.result()
+        looking.result()
     delays = [(seen[id] - due[id]) * 1000 for id in ids[WARM_UP_WRITE_COUNT:]]
     quantiles = statistics.quantiles(delays, n=100)
     bench.report("write to visible in Neo4j, p99", quantiles[98], "ms", 150, higher=False)
     every = statistics.quantiles([(seen[id] - due[id]) * 1000 for id in ids], n=100)
     bench.note(f"p50 {quantiles[49]:.1f} ms, most {max(delays):.1f} ms, with the time of the POST "
-               f"and of the question; from the very first write on p99 {every[98]:.0f} ms")
+               f"and of the question; the very first write {first_seconds:.1f} s, the others with "
+               f"the warm-up p99 {every[98]:.0f} ms")

@@ -29,6 +29,11 @@ package struct LaneConfiguration: Sendable {
     package var requestTimeout = Duration.seconds(30)
     /// One request that an idle lane makes to save time later.
     package var prepareTimeout = Duration.seconds(3)
+    /// Such requests are made when nothing was applied for this long, because they take the store's
+    /// time from those that are waited for.
+    package var prepareQuiet = Duration.milliseconds(200)
+    /// Where it never is that quiet, one is made at this period all the same.
+    package var preparePeriod = Duration.seconds(1)
     /// A lane that is stopped waits this long for the answer to its last request.
     package var stopGrace = Duration.seconds(5)
     /// How long a store may go on working at a request whose caller has given up.

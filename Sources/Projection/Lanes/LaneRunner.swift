@@ -26,6 +26,7 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
     private var isStopping = false
     private var run: Task<Void, Never>?
     private var preparation: Task<Void, Never>?
+    private var preparedAt: UInt64 = 0
     private var lastWorkAt = monotonicNanoseconds()
     private var parkedLookAt = Deadline.after(.zero)
     var parkedCount: Int64 = 0
@@ -272,6 +273,12 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
     /// meanwhile does not wait.
     private func prepareNext() {
         if preparation != nil || store.isPrepared { return }
+        let now = monotonicNanoseconds()
+        let isQuiet = now - lastWorkAt > configuration.prepareQuiet.wholeNanoseconds
+        guard isQuiet || now - preparedAt > configuration.preparePeriod.wholeNanoseconds else {
+            return
+        }
+        preparedAt = now
         preparation = loop.spawn { [self] in
             await store.prepareNext(deadline: .after(configuration.prepareTimeout))
             preparation = nil
