@@ -60,7 +60,7 @@ let package = Package(
 
         // Domains as data.
         layer("Packs", ["JSON", "Postgres", "Runtime"]),
-        layer("Live", ["CCrypto", "Packs", "Postgres", "Redis", "JSON", "Runtime"]),
+        layer("Live", ["Packs", "Postgres", "Redis", "JSON", "Runtime"]),
         layer(
             "Projection",
             [

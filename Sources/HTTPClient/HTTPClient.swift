@@ -12,7 +12,9 @@ package final class HTTPClient: Flushable, @unchecked Sendable {
     package let loop: EventLoop
     package let configuration: HTTPClientConfiguration
 
-    private let multi: UnsafeMutableRawPointer
+    /// Nil before the first request: starting libcurl, which starts its TLS libraries, costs 2 MB,
+    /// and where PostgreSQL is all stores nothing is ever sent.
+    private var multi: UnsafeMutableRawPointer?
     private var idleEasies: [UnsafeMutableRawPointer] = []
     private var active: [UnsafeMutableRawPointer: HTTPTransfer] = [:]
     private var queue: [HTTPTransfer] = []
@@ -24,18 +26,6 @@ package final class HTTPClient: Flushable, @unchecked Sendable {
     package init(loop: EventLoop, configuration: HTTPClientConfiguration = .init()) {
         self.loop = loop
         self.configuration = configuration
-        precondition(curlIsReady, "curl_global_init failed")
-        guard let multi = curl_multi_init() else { preconditionFailure("curl_multi_init failed") }
-        self.multi = multi
-        let context = Unmanaged.passUnretained(self).toOpaque()
-        ccurl_multi_set_on_socket(multi, onSocket)
-        ccurl_multi_set_pointer(multi, CURLMOPT_SOCKETDATA, context)
-        ccurl_multi_set_on_timer(multi, onTimer)
-        ccurl_multi_set_pointer(multi, CURLMOPT_TIMERDATA, context)
-        ccurl_multi_set_long(
-            multi, CURLMOPT_MAX_HOST_CONNECTIONS, configuration.connectionsPerHostMax)
-        ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, configuration.connectionsIdleMax)
-        ccurl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_NOTHING))
     }
 
     deinit { if !isClosed { releaseLibrary() } }
@@ -100,7 +90,24 @@ package final class HTTPClient: Flushable, @unchecked Sendable {
         }
     }
 
+    private func startLibrary() -> UnsafeMutableRawPointer {
+        precondition(curlIsReady, "curl_global_init failed")
+        guard let multi = curl_multi_init() else { preconditionFailure("curl_multi_init failed") }
+        self.multi = multi
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        ccurl_multi_set_on_socket(multi, onSocket)
+        ccurl_multi_set_pointer(multi, CURLMOPT_SOCKETDATA, context)
+        ccurl_multi_set_on_timer(multi, onTimer)
+        ccurl_multi_set_pointer(multi, CURLMOPT_TIMERDATA, context)
+        ccurl_multi_set_long(
+            multi, CURLMOPT_MAX_HOST_CONNECTIONS, configuration.connectionsPerHostMax)
+        ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, configuration.connectionsIdleMax)
+        ccurl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_NOTHING))
+        return multi
+    }
+
     private func start(_ transfer: HTTPTransfer) {
+        let multi = multi ?? startLibrary()
         guard let easy = idleEasies.popLast() ?? curl_easy_init() else {
             return transfer.answer(.failure(.overloaded))
         }
@@ -219,6 +226,7 @@ package final class HTTPClient: Flushable, @unchecked Sendable {
     }
 
     private func releaseLibrary() {
+        guard let multi else { return }
         ccurl_multi_set_on_socket(multi, nil)
         ccurl_multi_set_on_timer(multi, nil)
         timer?.cancel()

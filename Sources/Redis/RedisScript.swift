@@ -1,5 +1,3 @@
-internal import CCrypto
-
 /// A Lua script that Redis runs by its digest. Made once, used by every loop.
 package final class RedisScript: Sendable {
     /// For logs and metrics.
@@ -14,7 +12,7 @@ package final class RedisScript: Sendable {
     package init(name: String, source: String) {
         self.name = name
         self.source = source
-        digest = sha1(Array(source.utf8))
+        digest = String(decoding: SHA1.digits(Array(source.utf8)), as: UTF8.self)
         bySource = RedisCommand(["EVAL", source]).words
         byDigest = RedisCommand(["EVALSHA", digest]).words
     }
@@ -36,15 +34,4 @@ package final class RedisScript: Sendable {
             prefix: bySource + command.words[byDigest.count...], wordCount: command.wordCount,
             reserving: 0)
     }
-}
-
-/// SHA-1 (FIPS 180-4) by OpenSSL, hexadecimal. A name, not a protection.
-private func sha1(_ bytes: [UInt8]) -> String {
-    var digest = [UInt8](repeating: 0, count: 20)
-    var length: UInt32 = 0
-    let status = EVP_Digest(bytes, bytes.count, &digest, &length, EVP_sha1(), nil)
-    precondition(status == 1 && length == 20, "EVP_Digest failed")
-    let digits = Array("0123456789abcdef".utf8)
-    let text = digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-    return String(decoding: text, as: UTF8.self)
 }

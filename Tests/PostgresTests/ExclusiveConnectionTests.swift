@@ -134,6 +134,23 @@ struct ExclusiveConnectionTests {
         #expect(isSame)
     }
 
+    @Test("a statement that is estimated high is not compiled, which would take a second")
+    func compilation() async throws {
+        let plan = try await TestServer.run(table: "compilation") { loop, client in
+            try await client.withConnection(deadline: .soon) {
+                try await $0.query(
+                    Statement(
+                        unnamed: """
+                            EXPLAIN (ANALYZE) SELECT FROM generate_series(1, 1) AS a,
+                              generate_series(1, 1) AS b, generate_series(1, 1) AS c
+                            """))
+            }
+        }
+        let lines = (0..<plan.rowCount).map { plan.string($0, 0) ?? "" }
+        #expect(lines.contains { $0.contains("cost=") })
+        #expect(!lines.contains { $0.contains("JIT") })
+    }
+
     @Test("a transaction left open and settings left behind do not reach the next caller")
     func leftovers() async throws {
         let change: (inout PostgresLimits) -> Void = {

@@ -7,34 +7,68 @@ import Runtime
 /// one.
 final class RedisServerProcess: @unchecked Sendable {
     let folder: String
-    let port: Int
-    private let arguments: [String]
+    private(set) var port = 0
+    private let givenArguments: [String]
     private var process: pid_t = 0
 
     /// - Parameter arguments: Of `redis-server`; `{folder}` and `{port}` are replaced.
     init(_ arguments: [String] = [], folder: String? = nil) throws {
         self.folder = try folder ?? makeFolder()
-        port = freePort()
-        let port = port.description
-        let values = ["{folder}": self.folder, "{port}": port]
-        self.arguments =
-            [
-                "--save", "", "--appendonly", "no", "--dir", self.folder, "--loglevel", "warning",
-                "--logfile", self.folder + "/log",
-            ]
-            + (arguments.contains("--port") ? [] : ["--port", port])
-            + arguments.map { values.reduce($0) { replaced($0, $1.key, $1.value) } }
-        try start()
+        givenArguments = arguments
+        // Another program may take a port between the look at it and the start.
+        for _ in 0..<20 {
+            port = freePort()
+            if try startUnlessTaken() { return }
+        }
+        throw ServerFailure(description: "no free port for redis-server")
     }
+
+    private var arguments: [String] {
+        let port = port.description
+        let values = ["{folder}": folder, "{port}": port]
+        return [
+            "--save", "", "--appendonly", "no", "--dir", folder, "--loglevel", "notice",
+            "--logfile", logPath,
+        ]
+            + (givenArguments.contains("--port") ? [] : ["--port", port])
+            + givenArguments.map { values.reduce($0) { replaced($0, $1.key, $1.value) } }
+    }
+
+    private var logPath: String { folder + "/log" }
 
     var configuration: RedisConfiguration {
         RedisConfiguration(
             address: RedisAddress(endpoint: .tcp(host: "127.0.0.1", port: port)))
     }
 
+    /// Starts the server again, on the port it had.
     func start() throws {
+        guard try startUnlessTaken() else {
+            throw ServerFailure(description: "port \(port) was taken meanwhile")
+        }
+    }
+
+    /// Starts the server and waits until it listens.
+    ///
+    /// - Returns: False if another program has the port.
+    private func startUnlessTaken() throws -> Bool {
+        unlink(logPath)
         let program = environment("FOURFOLD_TEST_REDIS_SERVER") ?? "redis-server"
         process = try spawn(program, arguments)
+        let deadline = Deadline.after(.seconds(60))
+        while !deadline.hasPassed {
+            let hasEnded = waitpid(process, nil, WNOHANG) == process
+            let log = (try? readFile(logPath)) ?? ""
+            if log.contains("Ready to accept connections") { return true }
+            if hasEnded {
+                process = 0
+                if log.contains("Address already in use") { return false }
+                throw ServerFailure(description: "redis-server has ended: " + log)
+            }
+            usleep(2_000)
+        }
+        kill()
+        throw ServerFailure(description: "redis-server does not start")
     }
 
     /// Ends the server at once, as a crash would.
@@ -63,7 +97,7 @@ final class RedisServerProcess: @unchecked Sendable {
             return false
         }
         guard isReady else {
-            let log = (try? readFile(folder + "/log")) ?? ""
+            let log = (try? readFile(logPath)) ?? ""
             throw ServerFailure(description: "redis-server does not answer: " + log)
         }
     }

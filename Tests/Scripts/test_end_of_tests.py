@@ -7,8 +7,7 @@ import subprocess
 
 import pytest
 
-from test_up_and_down import (
-    ROOT, START_SECONDS_MAX, STOP_SECONDS_MAX, free_base, is_alive, wait_for)
+from copies import ROOT, START_SECONDS_MAX, STOP_SECONDS_MAX, free_base, is_alive, wait_for
 
 
 class Run:

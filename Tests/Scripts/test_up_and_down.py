@@ -2,105 +2,13 @@
 
 import json
 import os
-import pathlib
 import re
 import signal
 import socket
 import subprocess
 import time
-import urllib.request
 
-import pytest
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-START_SECONDS_MAX = 120
-STOP_SECONDS_MAX = 60
-
-
-def is_alive(pid):
-    try:
-        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rsplit(") ", 1)[1][0] != "Z"
-
-
-def wait_for(predicate, seconds, what):
-    deadline = time.monotonic() + seconds
-    while not predicate():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
-def free_base():
-    """A base of ports below the range that the kernel hands out, so that nobody takes them."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return 10000 + probe.getsockname()[1] % 9000
-
-
-class Copy:
-    """One copy of the system: a run folder and ports of its own."""
-
-    def __init__(self, folder):
-        folder.chmod(0o755)
-        self.run_dir = folder / "run"
-        self.output = folder / "output"
-        base = free_base()
-        self.url = f"http://127.0.0.1:{base}"
-        keep = {name: value for name, value in os.environ.items()
-                if not name.startswith("FOURFOLD_")}
-        self.environment = keep | {
-            "FOURFOLD_RUN_DIR": str(self.run_dir), "FOURFOLD_PORT_BASE": str(base),
-            "FOURFOLD_BINARY": os.environ["FOURFOLD_TEST_BINARY"]}
-        self.up_process = None
-
-    def run(self, *command):
-        return subprocess.run(
-            [ROOT / command[0], *command[1:]], env=self.environment, capture_output=True,
-            text=True, timeout=START_SECONDS_MAX)
-
-    def up(self):
-        """scripts/up in the foreground, until it says that it is up."""
-        with open(self.output, "wb") as output:
-            self.up_process = subprocess.Popen(
-                [ROOT / "scripts/up"], env=self.environment, stdout=output,
-                stderr=subprocess.STDOUT, start_new_session=True,
-                # A suite that runs in the background ignores it, and children inherit that.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-        wait_for(lambda: "Ctrl-C stops it" in self.output.read_text()
-                 or self.up_process.poll() is not None, START_SECONDS_MAX, "up is not up")
-        assert self.up_process.poll() is None, self.output.read_text()
-
-    def pids(self):
-        return {path.name: int(path.read_text().split()[0])
-                for path in (self.run_dir / "pids").iterdir()}
-
-    def answers(self):
-        try:
-            with urllib.request.urlopen(f"{self.url}/health/ready", timeout=5) as answer:
-                return answer.status == 200
-        except OSError:
-            return False
-
-
-@pytest.fixture
-def make_copy(tmp_path_factory):
-    copies = []
-
-    def make():
-        # The parents of pytest's folders are private, and PostgreSQL's user must get in.
-        folder = tmp_path_factory.mktemp("copy")
-        for parent in [folder, *folder.parents][:3]:
-            parent.chmod(parent.stat().st_mode | 0o011)
-        copies.append(Copy(folder))
-        return copies[-1]
-
-    yield make
-    for each in copies:
-        if each.up_process and each.up_process.poll() is None:
-            each.up_process.kill()
-        each.run("scripts/down", "--wipe")
+from copies import ROOT, STOP_SECONDS_MAX, is_alive, wait_for
 
 
 def ends_with_all_its_children(copy, stop):

@@ -175,7 +175,7 @@ package final class ChannelRegistry: Flushable, @unchecked Sendable {
 
     private func deliver(_ event: ChannelEvent) {
         position = max(position, event.id)
-        guard let channel = channels[event.channel], channel.isInForce else { return }
+        guard let channel = channels[event.channel] else { return }
         // From the end: one that is dropped is replaced by the last.
         for slot in stride(from: channel.listeners.count - 1, through: 0, by: -1)
         where slot < channel.listeners.count {

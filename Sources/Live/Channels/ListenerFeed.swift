@@ -1,6 +1,7 @@
 /// What one listener has got and what it may get now: a pure state machine.
 ///
 /// While it is not live, messages that arrive are held back, for those of the history come first.
+/// What another client published is in no history: it is held from when its channel is subscribed.
 struct ListenerFeed {
     enum Phase: Equatable {
         /// Channels of it are not subscribed yet. Can go to reading.
@@ -51,7 +52,7 @@ struct ListenerFeed {
     /// What arrives from now on is held: the history that is read next has what came before.
     mutating func beginReading() {
         phase = .reading
-        release()
+        hasOverflowed = false
     }
 
     /// Where a client that resumes stands; once all channels are confirmed.
@@ -69,8 +70,8 @@ struct ListenerFeed {
         case .live:
             if event.id != 0 { cursor = event.id }
             return true
-        case .waiting: return false
-        case .reading:
+        case .waiting where event.id != 0: return false
+        case .waiting, .reading:
             if hasOverflowed { return false }
             heldByteCount += event.bytes.count
             if held.count >= limits.heldCountMax || heldByteCount > limits.heldByteCountMax {
@@ -111,7 +112,8 @@ struct ListenerFeed {
     mutating func lost(channelCount: Int, position: UInt64) {
         if isLive { advance(to: position) }
         phase = .waiting(channelCount: channelCount)
-        release()
+        held.removeAll { $0.id != 0 }
+        heldByteCount = held.reduce(0) { $0 + $1.bytes.count }
         generation &+= 1
     }
 

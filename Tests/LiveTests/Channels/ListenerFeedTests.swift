@@ -98,6 +98,39 @@ struct ListenerFeedTests {
         #expect(feed.cursor == 20)
     }
 
+    @Test("a message of another client is held until all channels are back, for no history has it")
+    func foreign() throws {
+        var feed = feed(after: 10)
+        _ = feed.goLive()
+        feed.lost(channelCount: 2, position: 20)
+        _ = feed.confirmed()
+        for id in [0, 21] as [UInt64] {
+            let isNow = feed.take(event(id), limits)
+            #expect(!isNow)
+        }
+        // Lost once more before the second was back.
+        feed.lost(channelCount: 2, position: 20)
+        _ = feed.confirmed()
+        _ = feed.confirmed()
+        feed.beginReading()
+        _ = feed.take(event(22), limits)
+        let live = feed.goLive()
+        #expect(live.map { $0.map(\.id) } == [0, 22])
+    }
+
+    @Test("messages of other clients that are held while waiting are bounded")
+    func foreignBound() throws {
+        var limits = limits
+        limits.heldCountMax = 2
+        var feed = ListenerFeed(cursor: 0)
+        feed.add()
+        for _ in 0..<3 { _ = feed.take(event(0), limits) }
+        _ = feed.confirmed()
+        feed.resume(after: 10)
+        let live = feed.goLive()
+        #expect(live.map(\.count) == 0)
+    }
+
     @Test("a reset may go back")
     func rewind() {
         var feed = feed(after: 10)
