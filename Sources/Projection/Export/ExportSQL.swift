@@ -49,23 +49,31 @@ struct ExportSQL {
     }
 
     /// Number of rows written, and of those that are new or different. A trigger of the table may
-    /// leave rows out: nodes that PostgreSQL does not know.
+    /// leave new rows out: nodes that PostgreSQL does not know. One whose key is written otherwise
+    /// than PostgreSQL writes it is none of ours.
+    ///
+    /// The table is locked, so nobody adds rows meanwhile. An upsert would do, but fires the
+    /// triggers of INSERT for every row that is there (5.7 s for 100,000 instead of 3.6 s).
     var write: String {
         """
-        WITH before AS MATERIALIZED (
-            SELECT t.\(key) AS key, t.degree, t.by_type FROM \(table) AS t
-        ), written AS (
-            INSERT INTO \(table) AS t (\(key), degree, by_type, exported_at)
-            SELECT s.key::\(keyType), s.degree, s.by_type, now()
-            FROM fourfold_export AS s
-            WHERE pg_input_is_valid(s.key, \(quoteSQLLiteral(keyType)))
-            ON CONFLICT (\(key)) DO UPDATE SET degree = EXCLUDED.degree,
-                by_type = EXCLUDED.by_type, exported_at = EXCLUDED.exported_at
-            RETURNING t.\(key) AS key, t.degree, t.by_type
+        WITH staged AS MATERIALIZED (
+            SELECT s.key::\(keyType) AS key, s.degree, s.by_type FROM fourfold_export AS s
+            WHERE CASE WHEN pg_input_is_valid(s.key, \(quoteSQLLiteral(keyType)))
+                THEN s.key::\(keyType)::text = s.key END
+        ), updated AS (
+            UPDATE \(table) AS t
+            SET degree = s.degree, by_type = s.by_type, exported_at = now()
+            FROM staged AS s JOIN \(table) AS before ON before.\(key) = s.key
+            WHERE t.\(key) = s.key
+            RETURNING before.degree <> s.degree OR before.by_type <> s.by_type AS is_changed
+        ), added AS (
+            INSERT INTO \(table) (\(key), degree, by_type, exported_at)
+            SELECT s.key, s.degree, s.by_type, now() FROM staged AS s
+            WHERE NOT EXISTS (SELECT FROM \(table) AS t WHERE t.\(key) = s.key)
+            RETURNING true AS is_changed
         )
-        SELECT count(*), count(*) FILTER (
-            WHERE b.key IS NULL OR b.degree <> w.degree OR b.by_type <> w.by_type)
-        FROM written AS w LEFT JOIN before AS b ON b.key = w.key
+        SELECT count(*), count(*) FILTER (WHERE w.is_changed)
+        FROM (SELECT is_changed FROM updated UNION ALL SELECT is_changed FROM added) AS w
         """
     }
 
