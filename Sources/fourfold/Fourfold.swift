@@ -68,6 +68,11 @@ struct Fourfold {
             configFile: configFile, extraFlags: command.flags)
         Log.shared.minimum =
             Log.Level.allCases.first { $0.name == settings.text("FOURFOLD_LOG_LEVEL") } ?? .info
+        for each in Misspelling.find(environmentNames(), catalog: settingsCatalog) {
+            Log.warning(
+                "a variable is no setting and does nothing", ("name", each.name),
+                ("meant", each.meant))
+        }
         return settings
     }
 
@@ -85,6 +90,16 @@ struct Fourfold {
 func complain(_ text: String) {
     let line = Array("fourfold: \(text)\n".utf8)
     _ = write(STDERR_FILENO, line, line.count)
+}
+
+private func environmentNames() -> [String] {
+    var names: [String] = []
+    var place = environ
+    while let entry = place.pointee {
+        names.append(String(String(cString: entry).prefix { $0 != "=" }))
+        place += 1
+    }
+    return names
 }
 
 private func readConfigFile(_ path: String) throws(SettingsError) -> String {

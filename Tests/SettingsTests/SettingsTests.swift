@@ -35,6 +35,21 @@ struct SettingsTests {
         #expect(settings.arguments == ["--pack", "x", "left", "--dry-run"])
     }
 
+    @Test(
+        "a name that one slip separates from a setting is told",
+        arguments: [
+            ("FOURFOLD_LOOP", "FOURFOLD_LOOPS"), ("FOURFOLD_LOOOPS", "FOURFOLD_LOOPS"),
+            ("FOURFOLD_LOOBS", "FOURFOLD_LOOPS"), ("FOURFOLD_LOPOS", "FOURFOLD_LOOPS"),
+            ("FOURFOLD_OLOPS", "FOURFOLD_LOOPS"), ("FOURFOLD_LANE", "FOURFOLD_LANES"),
+            ("FOURFOLD_LOOPS", nil), ("FOURFOLD_LO", nil), ("FOURFOLD_RUN_DIR", nil),
+            ("FOURFOLD_LOOSP_", nil), ("NEO4J_URI", nil), ("FOURFOLD_", nil),
+        ] as [(String, String?)])
+    func misspelt(name: String, meant: String?) {
+        let found = Misspelling.find([name, "PATH"], catalog: Self.catalog)
+        #expect(found.map(\.name) == (meant == nil ? [] : [name]))
+        #expect(found.first?.meant == meant)
+    }
+
     @Test("all mistakes are told at once, without values")
     func mistakes() {
         do throws(SettingsError) {
