@@ -4,6 +4,8 @@ package struct JSONNumberBounds: Sendable {
     package var byteCountMax = 1_000
     /// Of either sign.
     package var exponentMax = 400
+    /// Refuses what is nearer to zero than any double, as PostgreSQL does for a column of doubles.
+    package var refusesUnderflow = false
 
     package init() {}
 
@@ -23,11 +25,19 @@ package struct JSONNumberBounds: Sendable {
     }
 
     private func allow(_ text: String) -> Bool {
-        guard text.utf8.count <= byteCountMax else { return false }
+        guard text.utf8.count <= byteCountMax, !(refusesUnderflow && isUnderflow(text)) else {
+            return false
+        }
         guard let mark = text.utf8.firstIndex(where: { $0 | 0x20 == UInt8(ascii: "e") }) else {
             return true
         }
         guard let exponent = Int(text[text.index(after: mark)...]) else { return false }
         return exponent.magnitude <= UInt(exponentMax)
+    }
+
+    private func isUnderflow(_ text: String) -> Bool {
+        let digits = text.utf8.prefix { $0 | 0x20 != UInt8(ascii: "e") }
+        let isZero = digits.allSatisfy { !(UInt8(ascii: "1")...UInt8(ascii: "9")).contains($0) }
+        return !isZero && Double(text) == 0
     }
 }

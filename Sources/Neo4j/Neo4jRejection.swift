@@ -42,12 +42,18 @@ package struct Neo4jRejection: Equatable, Sendable {
     }
 
     /// The statement itself may be wrong, or a value in it: a text that is no date and time is said
-    /// to be a syntax error as well.
-    package var isSyntaxError: Bool { code == "Neo.ClientError.Statement.SyntaxError" }
+    /// to be a syntax error as well, and a body with an integer beyond 64 bits is not read at all.
+    package var isSyntaxError: Bool {
+        code == "Neo.ClientError.Statement.SyntaxError" || code == Neo4jRejection.unreadable
+    }
+
+    /// What the HTTP server says of a body that it cannot read; the driver never saw it.
+    private static let unreadable = "N/A"
 
     /// The kind of a status code.
     package static func classify(_ code: String) -> Kind {
         let parts = code.split(separator: ".", omittingEmptySubsequences: false)
+        if code == unreadable { return .statement }
         guard parts.count == 4, parts[0] == "Neo" else { return .permanent }
         if let kind = kindsByTitle["\(parts[2]).\(parts[3])"] { return kind }
         switch parts[1] {

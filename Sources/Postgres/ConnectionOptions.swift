@@ -108,6 +108,11 @@ struct ConnectionOptions {
 }
 
 /// Why no connection could be made; for the operator's log.
-package struct ConnectFailure: Error, Sendable {
+package struct ConnectFailure: Error, Sendable, CustomStringConvertible {
+    /// libpq's, with a line feed at its end.
     package let message: String
+
+    package var description: String {
+        message.hasSuffix("\n") ? String(message.dropLast()) : message
+    }
 }

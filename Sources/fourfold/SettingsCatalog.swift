@@ -62,8 +62,8 @@ let settingsCatalog: [Setting] = [
     Setting(
         "FOURFOLD_AUTH", .choice(["none", "keys"]), default: "none",
         """
-        `none` is refused unless the address is loopback or a Unix socket; `keys` asks for a \
-        service key.
+        `none` is refused unless the address is loopback or a Unix socket. Keys are asked for \
+        wherever there are any, whatever stands here.
         """),
     Setting(
         "FOURFOLD_SERVICE_KEYS", .secret, default: nil,

@@ -463,3 +463,21 @@ def leads(served):
     (line,) = [lane for lane in served.http.get("/v1/sync/status").json()["lanes"]
                if lane["lane"] == "live"]
     return f"/{served.process.pid}/" in (line["leader"] or "")
+
+
+def test_a_row_whose_view_cannot_be_read_holds_nobody_up(served, psql, listen, wait_until):
+    before = psql("SELECT pg_get_viewdef('dots.message_card_concept'::regclass) AS sql")[0]["sql"]
+    psql("CREATE OR REPLACE VIEW dots.message_card_concept AS SELECT concept_id AS key, "
+         "user_id AS owner, jsonb_build_object('card_id', concept_id, 'length', "
+         "1 / (length(name) - 1)) AS message FROM dots.concepts")
+    mine, other = listen(CARDS), listen(f"user:{OTHER}:cards")
+    try:
+        names = ["one", "x", "two", "y", "three"]
+        keys = insert_concepts(psql, names)
+        insert_concepts(psql, ["of another"], user=OTHER)
+        wait_until(lambda: caught_up(served))
+        wait_until(lambda: len(other.messages()) == 1)
+        assert [each["card_id"] for each in mine.settled()] == [keys[0], keys[2], keys[4]]
+        assert served.log().count("a change is not told") == 2
+    finally:
+        psql(f"CREATE OR REPLACE VIEW dots.message_card_concept AS {before}")

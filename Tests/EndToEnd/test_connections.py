@@ -6,6 +6,7 @@ import pytest
 
 from api import problem
 from oracle import instant
+from waiting import wait_until
 from world import Writer, world  # noqa: F401
 
 HOSTILE = [
@@ -252,3 +253,20 @@ def test_after_all_that_nothing_has_changed(world, gateways, journal):
 def test_rows_that_are_no_nodes(gateways, journal, source, entity):
     answer = ask(gateways[source], entity, journal["c0"])
     assert answer.status_code == 404, answer.text
+
+
+def test_while_neo4j_is_filled_postgres_answers(world, gateways, journal):
+    world.stop(gateways["neo4j"])
+    world.psql("UPDATE fourfold.lanes SET resync = true, resync_entity = NULL, resync_key = NULL "
+               "WHERE lane = 'graph'")
+    reader = world.gateway(FOURFOLD_LANES="off")
+    world.cypher("MATCH (n:Entity) DETACH DELETE n")
+    found = ask(reader, "concepts", journal["c0"]).json()
+    expected = ask(gateways["postgres"], "concepts", journal["c0"]).json()
+    assert found["meta"] == expected["meta"] | {"degraded": True, "reason": "reconciling"}
+    assert comparable(found)["nodes"] == comparable(expected)["nodes"] != []
+    # Who leads the lane fills it, and then Neo4j answers again.
+    gateways["neo4j"] = world.gateway()
+    wait_until(lambda: ask(reader, "concepts", journal["c0"]).json()["meta"]["source"] == "neo4j",
+               30)
+    assert comparable(ask(reader, "concepts", journal["c0"]).json()) == comparable(expected)

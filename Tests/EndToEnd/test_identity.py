@@ -202,3 +202,28 @@ def test_health_asks_for_no_key(keyed, path):
 def test_the_log_tells_no_key(keyed):
     keyed.http.get("/v1/dots/concepts", headers={"Authorization": f"Bearer {KEY}"})
     assert KEY not in keyed.log()
+
+
+def test_nobody_makes_another_user(api, owner):
+    other = str(uuid.uuid4())
+    row = {"username": other, "email": f"{other}@example.org", "password_hash": "x", "region": "eu"}
+    problem(api("PUT", f"users/{other}", row, user=owner), 422, "owner_mismatch", "user_id")
+    problem(api("PUT", f"users/{other}", row, user=owner, headers={"If-None-Match": "*"}),
+            422, "owner_mismatch", "user_id")
+    answer = api("POST", "batch", {"operations": [
+        {"op": "put", "entity": "users", "id": other, "value": row}]}, user=owner)
+    assert "owner_mismatch" in answer.text
+    assert api.count("users", "user_id = %s", [other]) == 0
+    mine = done(api("GET", f"users/{owner}", user=owner), 200)
+    row = {name: mine[name] for name in ("username", "email", "region")} | {"password_hash": "y"}
+    done(api("PUT", f"users/{owner.upper()}", row, user=owner), 200)
+    done(api("PUT", f"users/{other}", {"username": other, "email": f"{other}@example.org",
+                                       "password_hash": "x", "region": "eu"}), 201)
+
+
+@pytest.mark.parametrize("method, path, body", [
+    ("GET", "", None), ("DELETE", "/1", {"reason": "x"}), ("POST", "/1/retry", None)])
+def test_parked_keys_are_for_services(api, owner, method, path, body):
+    answer = api.http.request(method, f"/v1/sync/parked{path}", json=body,
+                              headers={"Fourfold-User": owner})
+    problem(answer, 403, "forbidden")

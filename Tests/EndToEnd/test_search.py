@@ -291,3 +291,39 @@ def test_hostile_strings_change_nothing(gateways, journal, store, text):
 def test_after_all_that_nothing_has_changed(world, gateways, journal):
     world.assert_converged()
     wait_until(lambda: hits(gateways["weaviate"], journal, text="salt", mode="keyword") == ["sea"])
+
+
+@pytest.fixture
+def other_model(world):
+    """The kept vectors are of another model than the configured one, as after a change of it."""
+    world.assert_converged()
+    world.psql("UPDATE fourfold.entity_vectors SET model = 'another'")
+    yield
+    world.psql("UPDATE fourfold.entity_vectors SET model = 'fourfold-hash'")
+
+
+@both
+def test_vectors_of_another_model_are_not_compared(gateways, journal, other_model, store):
+    user = journal["user"]
+    answer = ask(gateways[store], user, text="tomatoes", mode="hybrid")
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["meta"]["reasons"] == ["embedding_model_changed"] and found["hits"]
+    words = ask(gateways[store], user, text="tomatoes", mode="keyword").json()
+    assert words["meta"]["degraded"] is False
+    assert [hit["id"] for hit in words["hits"]] == [hit["id"] for hit in found["hits"]]
+    refused = ask(gateways[store], user, text="tomatoes", mode="vector")
+    assert refused.status_code == 503 and "embedding_model_changed" in refused.text
+
+
+def test_while_weaviate_is_filled_postgres_answers(world, gateways, journal):
+    world.stop(gateways["weaviate"])
+    world.psql("UPDATE fourfold.lanes SET resync = true, resync_entity = NULL, resync_key = NULL "
+               "WHERE lane = 'vector'")
+    reader = world.gateway(FOURFOLD_LANES="off")
+    found = ask(reader, journal["user"], text="tomatoes").json()
+    assert found["meta"]["source"] == {"vector": "postgres"} and found["hits"]
+    assert found["meta"]["reasons"] == ["reconciling"]
+    gateways["weaviate"] = world.gateway()
+    wait_until(lambda: ask(reader, journal["user"], text="tomatoes").json()["meta"]["source"]
+               == {"vector": "weaviate"}, 30)

@@ -94,6 +94,15 @@ def test_lifetimes_begin_anew(api, client, owner, name, key, seconds):
     assert seconds - 5 < client.ttl(f"user:{owner}:{key}") <= seconds
 
 
+def test_a_number_nearer_to_zero_than_any_double_is_refused(api, client, owner):
+    """Its history could not hold it: the write would be taken and its row refused."""
+    body = '{"visual_state": "a", "emotional_tone": "b", "energy_level": %s}'
+    for number, status in (("1e-400", 400), ("1e-300", 200), ("0e-400", 200)):
+        answer = api.http.put(f"/v1/dots/users/{owner}/state/orb", content=body % number,
+                              headers={"Content-Type": "application/json"})
+        assert answer.status_code == status, (number, answer.text)
+
+
 def test_scene_is_a_word(api, client, owner):
     assert done(state(api, "PUT", owner, "scene", {"scene": "graph", "transition_type": "zoom"}),
                 200) == {"scene": "graph"}

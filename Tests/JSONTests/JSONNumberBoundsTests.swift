@@ -15,6 +15,21 @@ struct JSONNumberBoundsTests {
         #expect(JSONNumberBounds().allow(try JSONDocument.parse(text).root) == isAllowed)
     }
 
+    static let smallCases: [(text: String, isAllowed: Bool)] = [
+        ("1e-400", false), ("-1e-324", false),
+        ("0." + String(repeating: "0", count: 330) + "1", false), ("5e-324", true), ("0", true),
+        ("-0.0", true), ("0e-400", true), ("1e-300", true),
+    ]
+
+    @Test("nearer to zero than any double", arguments: smallCases)
+    func underflow(_ text: String, _ isAllowed: Bool) throws {
+        var bounds = JSONNumberBounds()
+        let root = try JSONDocument.parse("[\(text)]").root
+        #expect(bounds.allow(root))
+        bounds.refusesUnderflow = true
+        #expect(bounds.allow(root) == isAllowed)
+    }
+
     @Test("length", arguments: [(1_000, true), (1_001, false)])
     func length(_ count: Int, _ isAllowed: Bool) throws {
         let text = "[" + String(repeating: "9", count: count) + "]"

@@ -39,6 +39,7 @@ struct Neo4jRejectionTests {
         ("Neo.DatabaseError.General.UnknownError", .databaseFault),
         ("50N05", .permanent),
         ("", .permanent),
+        ("N/A", .statement),
     ]
 
     @Test("kinds by code", arguments: codes)
@@ -73,6 +74,7 @@ struct Neo4jRejectionTests {
     @Test("a syntax error is told apart from other faults of a statement")
     func syntaxError() {
         #expect(Neo4jRejection(code: "Neo.ClientError.Statement.SyntaxError").isSyntaxError)
+        #expect(Neo4jRejection(code: "N/A").isSyntaxError)
         #expect(!Neo4jRejection(code: "Neo.ClientError.Statement.TypeError").isSyntaxError)
     }
 

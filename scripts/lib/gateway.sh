@@ -65,12 +65,15 @@ use_gateway() {
 wait_gateway() { wait_ready gateway 60 gateway_answers; }
 gateway_answers() { answers_ok "$GATEWAY_URL/health/ready"; }
 
+# A lane that has no leader yet waits, without an error.
+LANE_IS_BEHIND='"pending":[1-9]|"state":"running"|"state":"waiting"[^}]*"last_error":null'
+
 # What is tried next asks the graph and the vectors too: a Neo4j that was just started takes some
 # 20 seconds for its first statements.
 wait_lanes() {
     local deadline=$((SECONDS + 90)) status
     while status=$(curl --silent --max-time 5 "$GATEWAY_URL/v1/sync/status") \
-        && grep -q '"pending":[1-9]' <<<"$status"; do
+        && grep -qE "$LANE_IS_BEHIND" <<<"$status"; do
         if ((SECONDS >= deadline)); then
             say "    not yet: $GATEWAY_URL/v1/sync/status tells how far they are"
             return

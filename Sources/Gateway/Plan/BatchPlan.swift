@@ -31,7 +31,9 @@ struct BatchPlan {
         }
         guard (1...limits.bodyRowCountMax).contains(list.count) else {
             throw Problem(
-                .tooManyRows, "A batch holds 1 to \(limits.bodyRowCountMax) operations.")
+                list.count == 0 ? .invalidBody : .tooManyRows,
+                "A batch holds 1 to \(limits.bodyRowCountMax) operations.",
+                errors: [FieldError("operations", "holds none, or too many")])
         }
         var operations: [Operation] = []
         var problems: [Problem] = []

@@ -45,6 +45,9 @@ struct BodyCheck {
             )
         }
         var findings = Findings()
+        if !isOwnRow {
+            findings.add(.ownerMismatch, entity.keyColumn, "is not the owner of this request")
+        }
         var names: [Set<String>] = []
         if isArray {
             for (index, element) in root.elements.enumerated() {
@@ -64,6 +67,19 @@ struct BodyCheck {
     }
 
     // MARK: One object
+
+    /// Whether the path names the caller, where the key is the owner.
+    private var isOwnRow: Bool {
+        guard let owner, let column = entity.ownerColumn, column == entity.keyColumn else {
+            return true
+        }
+        switch purpose {
+        case .replace(let key), .createAs(let key):
+            let isUUID = entity.column(column)?.baseType == "uuid"
+            return isUUID ? key.lowercased() == owner.lowercased() : key == owner
+        case .create, .createListed, .patch, .patchMany: return true
+        }
+    }
 
     private var mayBeArray: Bool { purpose == .create || purpose == .createListed }
 

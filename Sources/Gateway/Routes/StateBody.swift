@@ -26,8 +26,12 @@ struct StateBody {
             throw StateBody.problem(
                 errors.map { FieldError($0.path.isEmpty ? "body" : $0.path, $0.message) })
         }
-        guard JSONNumberBounds().allow(document.root) else {
-            throw StateBody.problem([FieldError("body", "holds a number that is too large")])
+        var bounds = JSONNumberBounds()
+        bounds.refusesUnderflow = true
+        guard bounds.allow(document.root) else {
+            throw StateBody.problem([
+                FieldError("body", "holds a number that is too large or too small")
+            ])
         }
     }
 

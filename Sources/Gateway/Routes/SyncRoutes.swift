@@ -72,6 +72,7 @@ extension Gateway {
 
     func parkedList(_ context: RequestContext) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.get, .head])
+        try requireService(context)
         try context.requireParameters()
         let result = try await exclusively(context) { connection in
             try await connection.query(Gateway.parkedListStatement)
@@ -86,6 +87,7 @@ extension Gateway {
 
     func parkedItem(_ context: RequestContext, id: String) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.delete])
+        try requireService(context)
         try context.requireParameters()
         let reason = try context.json().root["reason"]?.string
         guard let reason, !reason.isEmpty, reason.utf8.count <= 1_000 else {
@@ -100,10 +102,19 @@ extension Gateway {
 
     func parkedRetry(_ context: RequestContext, id: String) async throws(Problem) -> HTTPResponse {
         try requireMethod(context.method, [.post])
+        try requireService(context)
         try context.requireParameters()
         try await changeParked(context, id, Gateway.retryStatement)
         stores.relay?.wake()
         return HTTPResponse(status: 204)
+    }
+
+    /// Parked keys are of all owners.
+    private func requireService(_ context: RequestContext) throws(Problem) {
+        guard context.caller.owner != nil else { return }
+        throw Problem(
+            .forbidden, "Parked keys are for the operator.",
+            hint: "A service may see them, without Fourfold-User.")
     }
 
     private func changeParked(

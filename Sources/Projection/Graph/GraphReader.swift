@@ -77,6 +77,11 @@ package final class GraphReader: @unchecked Sendable {
         guard let store else {
             return try await connections(query, in: embedded, deadline, reason: nil)
         }
+        let readiness = await StoreReadiness.graph(pack: pack, postgres, deadline: deadline)
+        if readiness.isReconciling {
+            return try await connections(
+                query, in: embedded, deadline, reason: StoreReadiness.reconciling)
+        }
         do throws(GraphStoreError) {
             let share = Deadline.after(deadline.remaining * GraphReader.storeShare)
             let walk = try await GraphWalk.run(query, in: store, deadline: share)

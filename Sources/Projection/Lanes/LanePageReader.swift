@@ -83,12 +83,18 @@ final class LanePageReader<Store: LaneStore>: @unchecked Sendable {
     }
 
     /// Reads a chunk in a snapshot of its own.
-    func read(_ chunk: LaneChunk) async throws(LaneError) -> Store.Work {
+    ///
+    /// - Parameter isCareful: Rows whose views cannot be read are left out.
+    func read(
+        _ chunk: LaneChunk, isCareful: Bool = false
+    ) async throws(LaneError) -> Store.Work {
         do {
             return try await postgres.withConnection(deadline: configuration.requestDeadline) {
                 connection in
                 try await connection.transaction(isolation: .repeatableRead, readOnly: true) {
-                    try await store.read(chunk, on: connection)
+                    isCareful
+                        ? try await store.readCarefully(chunk, on: connection)
+                        : try await store.read(chunk, on: connection)
                 }
             }
         } catch {

@@ -12,9 +12,10 @@ extension LaneRunner {
         do throws(LaneError) {
             if let work { current = work } else { current = try await reader.read(chunk) }
         } catch {
+            guard error.isRowFault else { throw error }
+            if !store.tellsChanges { return try await bisect(chunk, permit, error) }
             // What a lane tells goes out in one piece, with its cursor.
-            guard error.isRowFault, !store.tellsChanges else { throw error }
-            return try await bisect(chunk, permit, error)
+            current = try await reader.read(chunk, isCareful: true)
         }
         let refused = try await store.apply(
             current, permit, deadline: configuration.requestDeadline)

@@ -216,6 +216,11 @@ package final class LaneRunner<Store: LaneStore>: @unchecked Sendable {
         }
         await probe.pageWasApplied(store.name, revision: page.revision)
         for key in poison { try await park(key, page.origins) }
+        if let first = poison.first {
+            Log.warning(
+                "keys are parked", ("pack", pack.name), ("lane", store.name.rawValue),
+                ("count", String(poison.count)), ("error", first.code))
+        }
         try await advance(page, to: next)
         self.page = nil
         prefetched = try await following.get()

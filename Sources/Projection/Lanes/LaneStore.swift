@@ -149,6 +149,11 @@ package protocol LaneStore: AnyObject, Sendable {
     /// Reads the views. Inside a transaction, whose snapshot sees what made the keys dirty.
     func read(_ chunk: LaneChunk, on connection: PostgresConnection) async throws -> Work
 
+    /// The same for a chunk that cannot be cut, leaving out rows whose views cannot be read.
+    func readCarefully(
+        _ chunk: LaneChunk, on connection: PostgresConnection
+    ) async throws -> Work
+
     /// Makes the store equal to what was read.
     ///
     /// - Returns: The keys that the store refuses; everything else is applied.
@@ -171,6 +176,12 @@ extension LaneStore {
     package var isPrepared: Bool { true }
 
     package func prepareNext(deadline: Deadline) async {}
+
+    package func readCarefully(
+        _ chunk: LaneChunk, on connection: PostgresConnection
+    ) async throws -> Work {
+        try await read(chunk, on: connection)
+    }
 
     package func resume(
         at cursor: LaneCursor, isNew: Bool, _ permit: LanePermit, deadline: Deadline

@@ -148,6 +148,18 @@ package final class LiveLaneStore: LaneStore, @unchecked Sendable {
     package func read(
         _ chunk: LaneChunk, on connection: PostgresConnection
     ) async throws -> Work {
+        try await read(chunk, connection, isCareful: false)
+    }
+
+    package func readCarefully(
+        _ chunk: LaneChunk, on connection: PostgresConnection
+    ) async throws -> Work {
+        try await read(chunk, connection, isCareful: true)
+    }
+
+    private func read(
+        _ chunk: LaneChunk, _ connection: PostgresConnection, isCareful: Bool
+    ) async throws -> Work {
         var work = Work()
         work.keys = cacheKeys(chunk)
         if let rule = pack.live.configuration,
@@ -155,7 +167,7 @@ package final class LiveLaneStore: LaneStore, @unchecked Sendable {
         {
             work.configuration = try await configurationValues(connection)
         }
-        work.steps = try await steps(chunk, connection)
+        work.steps = try await steps(chunk, connection, isCareful: isCareful)
         return work
     }
 
@@ -197,7 +209,7 @@ package final class LiveLaneStore: LaneStore, @unchecked Sendable {
 
     /// The rows of the page in the order in which they changed, then what dirty rules named.
     private func steps(
-        _ chunk: LaneChunk, _ connection: PostgresConnection
+        _ chunk: LaneChunk, _ connection: PostgresConnection, isCareful: Bool
     ) async throws(PostgresError) -> [LiveStep] {
         var changes: [(mark: String, change: RowChange)] = []
         for (place, change) in chunk.changes.enumerated() {
@@ -220,8 +232,11 @@ package final class LiveLaneStore: LaneStore, @unchecked Sendable {
                 return change.entity == rule.rule.entityPath && rule.word(change.action) != nil
             }
             let alive = mine.filter { changes[$0].change.action != .deleted }
-            let shown = try await shown(
-                alive.map { changes[$0].change.key }, statement, connection)
+            let keys = alive.map { changes[$0].change.key }
+            let shown =
+                isCareful
+                ? try await readable(keys, statement, connection)
+                : try await shown(keys, statement, connection)
             for index in mine {
                 let change = changes[index].change
                 let row = shown[change.key]
@@ -237,6 +252,35 @@ package final class LiveLaneStore: LaneStore, @unchecked Sendable {
             }
         }
         return steps.filter { !$0.messages.isEmpty }
+    }
+
+    /// What can be read, found by halving. The rest is not told: a message that waited for its
+    /// row to be mended would come out of its order.
+    private func readable(
+        _ keys: [String], _ statement: Statement, _ connection: PostgresConnection
+    ) async throws(PostgresError) -> [String: (owner: String?, message: [UInt8])] {
+        if keys.isEmpty { return [:] }
+        try await connection.simple("SAVEPOINT readable")
+        do throws(PostgresError) {
+            let rows = try await shown(keys, statement, connection)
+            try await connection.simple("RELEASE SAVEPOINT readable")
+            return rows
+        } catch {
+            guard LaneError.postgres(error).isRowFault else { throw error }
+            try await connection.simple("ROLLBACK TO SAVEPOINT readable")
+            if keys.count == 1 {
+                Log.warning(
+                    "a change is not told: its view cannot be read", ("pack", pack.name),
+                    ("error", LaneError.postgres(error).code))
+                return [:]
+            }
+            let middle = keys.count / 2
+            var rows = try await readable(Array(keys[..<middle]), statement, connection)
+            rows.merge(try await readable(Array(keys[middle...]), statement, connection)) {
+                first, _ in first
+            }
+            return rows
+        }
     }
 
     private func shown(

@@ -20,6 +20,8 @@ package final class VectorReader: @unchecked Sendable {
     /// So does the embedder before it: keywords alone must still have time to be searched.
     private static let embedderShare = 0.4
 
+    private let pack: Pack
+    private let postgres: PostgresClient
     private let store: WeaviateVectors?
     private let embedded: PostgresVectors
     private let embedder: any Embedder
@@ -28,6 +30,8 @@ package final class VectorReader: @unchecked Sendable {
     package init(
         pack: Pack, postgres: PostgresClient, weaviate: WeaviateClient?, embedder: any Embedder
     ) {
+        self.pack = pack
+        self.postgres = postgres
         store = weaviate.map { WeaviateVectors(weaviate: $0) }
         embedded = PostgresVectors(postgres: postgres, pack: pack.name) { embedder.model }
         self.embedder = embedder
@@ -42,17 +46,22 @@ package final class VectorReader: @unchecked Sendable {
     ) async throws(VectorStoreError) -> VectorAnswer {
         var query = query
         var reason: String?
+        let readiness = await StoreReadiness.vectors(
+            pack: pack, model: embedder.model, postgres, deadline: deadline)
+        if deadline.hasPassed { throw .unavailable(code: "timed_out") }
         if query.mode != .keyword, query.vector == nil, let text = query.text {
-            do throws(EmbedderError) {
-                let share = Deadline.after(deadline.remaining * VectorReader.embedderShare)
-                query.vector = try await embedder.embed([text], deadline: share).first
+            do throws(VectorStoreError) {
+                query.vector = try await embedded(text, readiness, deadline)
             } catch {
-                if query.mode == .vector { throw .unavailable(code: error.code) }
+                if query.mode == .vector { throw error }
                 query.mode = .keyword
                 reason = error.code
             }
         }
-        guard let store else {
+        if store != nil, readiness.isReconciling, reason == nil {
+            reason = StoreReadiness.reconciling
+        }
+        guard let store, !readiness.isReconciling else {
             let hits = try await embedded.search(query, deadline: deadline)
             return VectorAnswer(hits: hits, source: embedded.storeName, degradedReason: reason)
         }
@@ -64,6 +73,18 @@ package final class VectorReader: @unchecked Sendable {
             guard case .unavailable(let code) = error, !deadline.hasPassed else { throw error }
             let hits = try await embedded.search(query, deadline: deadline)
             return VectorAnswer(hits: hits, source: embedded.storeName, degradedReason: code)
+        }
+    }
+
+    private func embedded(
+        _ text: String, _ readiness: StoreReadiness, _ deadline: Deadline
+    ) async throws(VectorStoreError) -> [Float]? {
+        if readiness.isOfOtherModel { throw .unavailable(code: "embedding_model_changed") }
+        do throws(EmbedderError) {
+            let share = Deadline.after(deadline.remaining * VectorReader.embedderShare)
+            return try await embedder.embed([text], deadline: share).first
+        } catch {
+            throw .unavailable(code: error.code)
         }
     }
 
