@@ -14,7 +14,8 @@ from waiting import wait_until
 from world import Writer, world  # noqa: F401
 
 # Until a lane has noticed, and has given up what it had under way.
-LANE_SECONDS = 40
+# Two requests of a lane that time out after 30 s each, and what lies between.
+LANE_SECONDS = 80
 LATER_SECONDS = 3
 # Both ways, with the same answers; but not PostgreSQL, which has a column for each.
 COLUMNS = {
