@@ -7,12 +7,7 @@ package struct JSONNumberBounds: Sendable {
     /// Refuses what is nearer to zero than any double, as PostgreSQL does for a column of doubles.
     package var refusesUnderflow = false
 
-    package init() {}
-
-    package init(byteCountMax: Int, exponentMax: Int) {
-        self.byteCountMax = byteCountMax
-        self.exponentMax = exponentMax
-    }
+    package init(refusesUnderflow: Bool = false) { self.refusesUnderflow = refusesUnderflow }
 
     /// Whether each number in `value` keeps the bounds; only for documents read with exact numbers.
     package func allow(_ value: JSONValue) -> Bool {

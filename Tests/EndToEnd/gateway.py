@@ -93,6 +93,10 @@ class Gateway:
         wait_until(lambda: ended() or ready(), READY_SECONDS_MAX, message="the gateway is not ready")
         assert not ended(), f"the gateway ended:\n{self.log()[-4000:]}"
 
+    def lanes(self):
+        """{lane: its line of /v1/sync/status}, of a gateway with one pack."""
+        return {line["lane"]: line for line in self.http.get("/v1/sync/status").json()["lanes"]}
+
     def kill(self):
         """SIGKILL, as a crash would."""
         self.process.kill()

@@ -37,8 +37,7 @@ def add_users(psql):
 
 def caught_up(served):
     """Everything that is committed is told."""
-    (line,) = [lane for lane in served.http.get("/v1/sync/status").json()["lanes"]
-               if lane["lane"] == "live"]
+    line = served.lanes()["live"]
     assert line["store"] == "redis"
     return line["pending"] == 0 and line["state"] == "idle"
 
@@ -332,9 +331,8 @@ class TestRedisIsAway:
         stores.kill("redis")
         ids = insert_concepts(psql, [f"c{n}" for n in range(1200)])
         card = post(served, "concepts", name="while down")["concept_id"]
-        wait_until(lambda: [lane for lane in served.http.get("/v1/sync/status").json()["lanes"]
-                            if lane["lane"] == "live" and lane["state"] == "waiting"
-                            and lane["last_error"]])
+        wait_until(lambda: (lane := served.lanes()["live"])["state"] == "waiting"
+                   and lane["last_error"])
         stores.start("redis")
         listener = listen(CARDS)
         wait_until(lambda: len(listener.messages()) == 1201, 30)
@@ -350,9 +348,8 @@ class TestRedisIsAway:
         wait_until(lambda: psql(
             "SELECT 1 FROM fourfold.lanes WHERE lane = 'live' AND goal IS NOT NULL"))
         ids = insert_concepts(psql, ["a", "b"])
-        wait_until(lambda: [lane for lane in served.http.get("/v1/sync/status").json()["lanes"]
-                            if lane["lane"] == "live" and lane["state"] == "waiting"
-                            and lane["pending"] >= 2 and lane["lag_seconds"] > 1])
+        wait_until(lambda: (lane := served.lanes()["live"])["state"] == "waiting"
+                   and lane["pending"] >= 2 and lane["lag_seconds"] > 1)
         stores.start("redis")
         listener = listen(CARDS)
         wait_until(lambda: len(listener.messages()) == 2, 30)
@@ -369,8 +366,7 @@ class TestRedisIsAway:
         redis_client.config_set(*broken)
         try:
             ids = insert_concepts(psql, ["a", "b"])
-            wait_until(lambda: [lane for lane in served.http.get("/v1/sync/status").json()["lanes"]
-                                if lane["lane"] == "live" and lane["last_error"]])
+            wait_until(lambda: served.lanes()["live"]["last_error"])
             assert listener.messages() == []
         finally:
             redis_client.config_set(*mended)
@@ -396,8 +392,7 @@ class TestRedisIsAway:
         stores.kill("redis")
         try:
             post(served, "concepts", name="first")
-            wait_until(lambda: [lane for lane in served.http.get("/v1/sync/status").json()["lanes"]
-                                if lane["lane"] == "live" and lane["lag_seconds"] > 2.5], 20)
+            wait_until(lambda: served.lanes()["live"]["lag_seconds"] > 2.5, 20)
             post(served, "concepts", name="second")
         finally:
             stores.start("redis")
@@ -460,9 +455,7 @@ def test_a_leader_that_was_paused_repeats_nothing(served, psql, listen, wait_unt
 
 
 def leads(served):
-    (line,) = [lane for lane in served.http.get("/v1/sync/status").json()["lanes"]
-               if lane["lane"] == "live"]
-    return f"/{served.process.pid}/" in (line["leader"] or "")
+    return f"/{served.process.pid}/" in (served.lanes()["live"]["leader"] or "")
 
 
 def test_a_row_whose_view_cannot_be_read_holds_nobody_up(served, psql, listen, wait_until):

@@ -257,8 +257,7 @@ def test_rows_that_are_no_nodes(gateways, journal, source, entity):
 
 def test_while_neo4j_is_filled_postgres_answers(world, gateways, journal):
     world.stop(gateways["neo4j"])
-    world.psql("UPDATE fourfold.lanes SET resync = true, resync_entity = NULL, resync_key = NULL "
-               "WHERE lane = 'graph'")
+    world.reconcile("graph")
     reader = world.gateway(FOURFOLD_LANES="off")
     world.cypher("MATCH (n:Entity) DETACH DELETE n")
     found = ask(reader, "concepts", journal["c0"]).json()

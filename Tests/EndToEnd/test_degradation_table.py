@@ -14,8 +14,7 @@ from waiting import wait_until
 from world import Writer, world  # noqa: F401
 
 # Until a lane has noticed, and has given up what it had under way.
-# Two requests of a lane that time out after 30 s each, and what lies between.
-LANE_SECONDS = 80
+LANE_SECONDS = 40
 LATER_SECONDS = 3
 # Both ways, with the same answers; but not PostgreSQL, which has a column for each.
 COLUMNS = {
@@ -205,7 +204,8 @@ class Subject:
             self.store]
         lanes = [lane] if verb == "waiting" or lane != "live" else []
         try:
-            wait_until(lambda: names() == lanes, LANE_SECONDS, pause=0.2)
+            # A lane waits for a tenth of a second between its first two tries.
+            wait_until(lambda: names() == lanes, LANE_SECONDS)
         except AssertionError:
             return f"{names()} {verb}"
         return f"{lane} {verb}" if lanes else "as ever"

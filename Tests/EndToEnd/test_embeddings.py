@@ -96,7 +96,7 @@ def test_an_unchanged_text_is_never_embedded_twice(gateway, endpoint, people, ps
     psql("INSERT INTO fourfold.outbox (pack, entity, op) VALUES ('dots', 'concepts', 'r')")
     psql("UPDATE dots.concepts SET description = 'green' WHERE name = 'moss'")
     wait_until(lambda: len(endpoint.texts) == 3, 30)
-    wait_until(lambda: served.http.get("/v1/sync/status").json()["lanes"][0]["pending"] == 0, 30)
+    wait_until(lambda: served.lanes()["vector"]["pending"] == 0, 30)
     assert len(endpoint.texts) == 3 and "green" in endpoint.texts[2]
 
 
@@ -107,8 +107,7 @@ def test_another_model_is_told_at_the_start_and_in_the_status(
     wait_until(lambda: len(kept(psql)) == 1, 30)
     served.stop()
     other = gateway(EMBEDDINGS_URL=endpoint.url, EMBEDDINGS_MODEL="two", migrate=False)
-    wait_until(lambda: other.http.get("/v1/sync/status").json()["lanes"][0]["last_error"]
-               == "embedding_model_changed", 30)
+    wait_until(lambda: other.lanes()["vector"]["last_error"] == "embedding_model_changed", 30)
     (line,) = [json.loads(line) for line in other.log().splitlines()
                if "embedding_model_changed" in line]
     assert (line["stored"].split()[0], line["configured"].split()[0]) == ("one", "two")
@@ -125,8 +124,7 @@ def test_another_width_under_the_same_name_is_told_too(
     endpoint.tail = [0.5, 0.5]
     other = gateway(EMBEDDINGS_URL=endpoint.url, migrate=False)
     psql("INSERT INTO dots.concepts (user_id, name) VALUES (%s, 'moss')", (OWNER,))
-    wait_until(lambda: other.http.get("/v1/sync/status").json()["lanes"][0]["last_error"]
-               == "embedding_model_changed", 30)
+    wait_until(lambda: other.lanes()["vector"]["last_error"] == "embedding_model_changed", 30)
     assert '"stored":"3 numbers each","configured":"4 numbers each"' in other.log()
     assert [row["width"] for row in kept(psql)] == [3]
 

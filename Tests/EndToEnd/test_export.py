@@ -30,14 +30,8 @@ def journal(full_gateway, psql, cypher, wait_until):
         "MATCH (:Concept)-[r:RELATED_TO|SUPPORTS]->(:Concept) RETURN count(r) AS n")[0]["n"] == 5,
         30)
     # The nodes are there before the reconciliation of a new store is over, and it exports nothing.
-    wait_until(lambda: graph_lane(served)["state"] == "idle", 30)
+    wait_until(lambda: served.lanes()["graph"]["state"] == "idle", 30)
     return served
-
-
-def graph_lane(served):
-    (lane,) = [lane for lane in served.http.get("/v1/sync/status").json()["lanes"]
-               if lane["lane"] == "graph"]
-    return lane
 
 
 def export(served, check=True):

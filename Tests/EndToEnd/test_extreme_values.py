@@ -1,25 +1,27 @@
 """Values that PostgreSQL takes and a store does not: the row is projected without them or parked,
 and nobody else waits for it."""
 
+import json
 import uuid
 
 import pytest
 
 from waiting import wait_until
-from world import Writer, world  # noqa: F401
+from world import Writer, gateway, world, writer  # noqa: F401
 
-# In their order; each is taken by the API.
-HUGE = 1e19
+# Number of a body that Python's own would round to zero.
+TINY = "1e-400"
+# What is written, in this order.
 WRITES = {
     "a score beyond 64 bits": [
         ("growth-events", {"entity_id": "{concept}", "entity_type": "concept", "source": "s",
-                           "dim_key": "self_know", "delta": HUGE})],
+                           "dim_key": "self_know", "delta": 1e19})],
     "scores whose sum is beyond a double": [
         ("growth-events", {"entity_id": "{concept}", "entity_type": "concept", "source": "s",
                            "dim_key": "self_act", "delta": 1.7e308})] * 2,
     "a coordinate nearer to zero than any double": [
         ("memories", {"title": "t", "content": "c", "memory_type": "x",
-                      "location": {"lat": "1e-400", "lng": 1}})],
+                      "location": {"lat": TINY, "lng": 1}})],
     "a year of five digits": [
         ("memories", {"title": "t", "content": "c", "memory_type": "x",
                       "occurred_at": "12026-01-01T00:00:00Z"})],
@@ -29,31 +31,17 @@ WRITES = {
 }
 
 
-@pytest.fixture(scope="module")
-def gateway(world):
-    return world.gateway()
-
-
-@pytest.fixture
-def writer(world, gateway):
-    return Writer(gateway.http, world.user(gateway.http))
-
-
-def lanes(gateway):
-    return {lane["lane"]: lane for lane in gateway.http.get("/v1/sync/status").json()["lanes"]}
-
-
 def all_level(gateway):
     return all(lane["state"] == "idle" and lane["pending"] == 0 and lane["parked"] == 0
-               for lane in lanes(gateway).values())
+               for lane in gateway.lanes().values())
 
 
 @pytest.mark.parametrize("name", WRITES)
 def test_nobody_waits_for_such_a_row(world, gateway, writer, name):
     concept = writer.concept("grown")
     for entity, row in WRITES[name]:
-        text = str({"user_id": writer.user} | row).replace("'", '"')
-        text = text.replace("{concept}", concept).replace('"1e-400"', "1e-400")
+        text = json.dumps({"user_id": writer.user} | row)
+        text = text.replace("{concept}", concept).replace(f'"{TINY}"', TINY)
         answer = gateway.http.post(f"/v1/dots/{entity}", content=text,
                                    headers={"Content-Type": "application/json"})
         assert answer.status_code == 201, answer.text
@@ -102,7 +90,7 @@ def test_an_integer_beyond_64_bits_parks_its_row_alone(world, gateway, writer):
         wait_until(lambda: [(each["entity"], each["key"]) for each in
                             gateway.http.get("/v1/sync/parked").json()["items"]]
                    == [("concepts", poison)], 20)
-        assert lanes(gateway)["graph"]["last_error"] is None
+        assert gateway.lanes()["graph"]["last_error"] is None
     finally:
         world.psql(before[0]["sql"])
         world.psql("UPDATE fourfold.parked SET next_retry_at = now()")

@@ -5,17 +5,7 @@ import uuid
 import pytest
 
 from oracle import instant
-from world import Writer, world  # noqa: F401
-
-
-@pytest.fixture(scope="module")
-def gateway(world):
-    return world.gateway()
-
-
-@pytest.fixture
-def writer(world, gateway):
-    return Writer(gateway.http, world.user(gateway.http))
+from world import Writer, gateway, world, writer  # noqa: F401
 
 
 def test_an_id_that_moves_to_another_entity_keeps_its_node(world, writer):

@@ -8,21 +8,11 @@ import pytest
 
 from storm import Storm
 from waiting import wait_until
-from world import Writer, freshness, world  # noqa: F401
+from world import Writer, freshness, gateway, world, writer  # noqa: F401
 
 HELD_SECONDS = 30
 # On a busy machine, from the acknowledged write to the store.
 VISIBLE_SECONDS_MAX = 10
-
-
-@pytest.fixture(scope="module")
-def gateway(world):
-    return world.gateway()
-
-
-@pytest.fixture
-def writer(world, gateway):
-    return Writer(gateway.http, world.user(gateway.http))
 
 
 def add_concept(link, user, name, id=None):

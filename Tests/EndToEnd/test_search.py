@@ -318,8 +318,7 @@ def test_vectors_of_another_model_are_not_compared(gateways, journal, other_mode
 
 def test_while_weaviate_is_filled_postgres_answers(world, gateways, journal):
     world.stop(gateways["weaviate"])
-    world.psql("UPDATE fourfold.lanes SET resync = true, resync_entity = NULL, resync_key = NULL "
-               "WHERE lane = 'vector'")
+    world.reconcile("vector")
     reader = world.gateway(FOURFOLD_LANES="off")
     found = ask(reader, journal["user"], text="tomatoes").json()
     assert found["meta"]["source"] == {"vector": "postgres"} and found["hits"]

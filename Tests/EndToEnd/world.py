@@ -115,6 +115,11 @@ class World:
         rows = self.psql("SELECT * FROM fourfold.lanes WHERE lane = %s", (name,))
         return rows[0] if rows else None
 
+    def reconcile(self, lane):
+        """Has the lane write everything anew once it connects, as OPERATING.md says."""
+        self.psql("UPDATE fourfold.lanes SET resync = true, resync_entity = NULL, resync_key = NULL "
+                  "WHERE lane = %s", (lane,))
+
     def expire_lease(self, lane=None):
         """As if the time of the lease had passed."""
         self.psql("UPDATE fourfold.lanes SET expires_at = clock_timestamp() - interval '1 s'"
@@ -209,3 +214,14 @@ def world(stores):
         yield made
         made.close()
         stores.start_all()
+
+
+@pytest.fixture(scope="module")
+def gateway(world):
+    """The one gateway of a module, with all real stores."""
+    return world.gateway()
+
+
+@pytest.fixture
+def writer(world, gateway):
+    return Writer(gateway.http, world.user(gateway.http))

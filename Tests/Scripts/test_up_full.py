@@ -1,12 +1,11 @@
 """scripts/up with real stores: one write, and what every store then says of it."""
 
 import math
-import time
 
 import httpx
 import psycopg
 
-from copies import is_alive
+from copies import STOP_SECONDS_MAX, is_alive, wait_for
 
 FULL_SECONDS_MAX = 300
 USER = "a0000000-0000-4000-8000-000000000001"
@@ -59,10 +58,8 @@ def test_one_write_in_every_store(make_copy):
     assert meant > other + 0.2
 
     assert copy.run("scripts/down").returncode == 0
-    deadline = time.monotonic() + 10
-    while alive := [name for name, pid in pids.items() if is_alive(pid)]:
-        assert time.monotonic() < deadline, f"{alive} still run"
-        time.sleep(0.05)
+    wait_for(lambda: not any(map(is_alive, pids.values())), STOP_SECONDS_MAX,
+             f"some of {pids} still run")
 
     # The same data with another embedder: what is stored cannot be compared, and up says so.
     again = copy.run("scripts/up", "--detach")

@@ -49,6 +49,6 @@ CREATE OR REPLACE FUNCTION dots.add_scores(scores jsonb, more jsonb) RETURNS jso
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN jsonb_typeof(scores) = 'object' THEN scores ELSE '{}' END || coalesce((
     SELECT jsonb_object_agg(m.key, m.value::numeric + CASE
-        WHEN jsonb_typeof(scores) = 'object' AND jsonb_typeof(scores -> m.key) = 'number'
+        WHEN jsonb_typeof(scores -> m.key) = 'number'
         THEN (scores ->> m.key)::numeric ELSE 0 END)
     FROM jsonb_each(more) AS m), '{}');

@@ -70,13 +70,11 @@ struct BodyCheck {
 
     /// Whether the path names the caller, where the key is the owner.
     private var isOwnRow: Bool {
-        guard let owner, let column = entity.ownerColumn, column == entity.keyColumn else {
-            return true
-        }
+        guard let owner, entity.ownerColumn == entity.keyColumn,
+            let column = entity.column(entity.keyColumn)
+        else { return true }
         switch purpose {
-        case .replace(let key), .createAs(let key):
-            let isUUID = entity.column(column)?.baseType == "uuid"
-            return isUUID ? key.lowercased() == owner.lowercased() : key == owner
+        case .replace(let key), .createAs(let key): return isSame(key, owner, column)
         case .create, .createListed, .patch, .patchMany: return true
         }
     }
@@ -181,7 +179,11 @@ struct BodyCheck {
 
     private func isSame(_ value: JSONValue, _ text: String, _ column: Column) -> Bool {
         guard let own = value.string ?? value.numberText else { return false }
-        return own == text || (column.baseType == "uuid" && own.lowercased() == text.lowercased())
+        return isSame(own, text, column)
+    }
+
+    private func isSame(_ one: String, _ other: String, _ column: Column) -> Bool {
+        one == other || (column.baseType == "uuid" && one.lowercased() == other.lowercased())
     }
 }
 

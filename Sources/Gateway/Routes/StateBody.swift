@@ -26,14 +26,14 @@ struct StateBody {
             throw StateBody.problem(
                 errors.map { FieldError($0.path.isEmpty ? "body" : $0.path, $0.message) })
         }
-        var bounds = JSONNumberBounds()
-        bounds.refusesUnderflow = true
-        guard bounds.allow(document.root) else {
+        guard StateBody.numbers.allow(document.root) else {
             throw StateBody.problem([
                 FieldError("body", "holds a number that is too large or too small")
             ])
         }
     }
+
+    private static let numbers = JSONNumberBounds(refusesUnderflow: true)
 
     private static func problem(_ errors: [FieldError]) -> Problem {
         Problem(

@@ -11,8 +11,7 @@ extension Gateway {
         _ context: RequestContext, _ pack: ServedPack, _ lanes: [LaneName]
     ) async throws(Problem) -> [String] {
         guard let token = try context.token() else { return [] }
-        // The embedded graph reads the views themselves.
-        let lanes = stores.neo4j == nil ? lanes.filter { $0 != .graph } : lanes
+        let lanes = lanes.filter { !stores.sync.readsViews($0) }
         // A token of another life of the database proves nothing about this one.
         if token.origin != configuration.tokenOrigin { return lanes.map(\.rawValue) }
         let wait = Duration.milliseconds(context.preferences.waitMilliseconds ?? 0)

@@ -114,6 +114,7 @@ struct ListenerFeed {
         phase = .waiting(channelCount: channelCount)
         held.removeAll { $0.id != 0 }
         heldByteCount = held.reduce(0) { $0 + $1.bytes.count }
+        hasOverflowed = false
         generation &+= 1
     }
 

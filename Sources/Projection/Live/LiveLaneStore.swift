@@ -259,28 +259,26 @@ package final class LiveLaneStore: LaneStore, @unchecked Sendable {
     private func readable(
         _ keys: [String], _ statement: Statement, _ connection: PostgresConnection
     ) async throws(PostgresError) -> [String: (owner: String?, message: [UInt8])] {
-        if keys.isEmpty { return [:] }
-        try await connection.simple("SAVEPOINT readable")
-        do throws(PostgresError) {
-            let rows = try await shown(keys, statement, connection)
+        var rows: [String: (owner: String?, message: [UInt8])] = [:]
+        var bisector = BatchBisector(rowCount: keys.count)
+        while let range = bisector.next() {
+            try await connection.simple("SAVEPOINT readable")
+            do throws(PostgresError) {
+                let found = try await shown(Array(keys[range]), statement, connection)
+                rows.merge(found) { first, _ in first }
+                bisector.passed()
+            } catch {
+                guard LaneError.postgres(error).isRowFault else { throw error }
+                try await connection.simple("ROLLBACK TO SAVEPOINT readable")
+                if bisector.refused() {
+                    Log.warning(
+                        "a change is not told: its view cannot be read", ("pack", pack.name),
+                        ("error", LaneError.postgres(error).code))
+                }
+            }
             try await connection.simple("RELEASE SAVEPOINT readable")
-            return rows
-        } catch {
-            guard LaneError.postgres(error).isRowFault else { throw error }
-            try await connection.simple("ROLLBACK TO SAVEPOINT readable")
-            if keys.count == 1 {
-                Log.warning(
-                    "a change is not told: its view cannot be read", ("pack", pack.name),
-                    ("error", LaneError.postgres(error).code))
-                return [:]
-            }
-            let middle = keys.count / 2
-            var rows = try await readable(Array(keys[..<middle]), statement, connection)
-            rows.merge(try await readable(Array(keys[middle...]), statement, connection)) {
-                first, _ in first
-            }
-            return rows
         }
+        return rows
     }
 
     private func shown(

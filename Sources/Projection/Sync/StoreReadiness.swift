@@ -40,17 +40,18 @@ struct StoreReadiness: Sendable {
             isReconciling: row.bool(0, 0) ?? false, isOfOtherModel: row.bool(0, 1) ?? false)
     }
 
-    /// Null where no lane was ever led: another process may fill the store.
+    /// `$1` a pack, `$2` a lane. Null where no lane was ever led: another process may fill the
+    /// store.
+    private static let resync =
+        "(SELECT l.resync FROM fourfold.lanes AS l WHERE l.pack = $1 AND l.lane = $2)"
+
     private static let lane = Statement(
-        "readiness_lane",
-        """
-        SELECT (SELECT l.resync FROM fourfold.lanes AS l WHERE l.pack = $1 AND l.lane = $2), false
-        """, isReadOnly: true)
+        "readiness_lane", "SELECT \(resync), false", isReadOnly: true)
     /// One kept vector tells of all: the lane never mixes models.
     private static let vectorLane = Statement(
         "readiness_vector_lane",
         """
-        SELECT (SELECT l.resync FROM fourfold.lanes AS l WHERE l.pack = $1 AND l.lane = $2), (
+        SELECT \(resync), (
             SELECT (v.model, v.version) <> ($3, $4) FROM fourfold.entity_vectors AS v
             WHERE v.pack = $1 LIMIT 1)
         """, isReadOnly: true)

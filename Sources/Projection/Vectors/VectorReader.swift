@@ -46,12 +46,16 @@ package final class VectorReader: @unchecked Sendable {
     ) async throws(VectorStoreError) -> VectorAnswer {
         var query = query
         var reason: String?
-        let readiness = await StoreReadiness.vectors(
-            pack: pack, model: embedder.model, postgres, deadline: deadline)
-        if deadline.hasPassed { throw .unavailable(code: "timed_out") }
-        if query.mode != .keyword, query.vector == nil, let text = query.text {
+        let toEmbed = query.mode != .keyword && query.vector == nil ? query.text : nil
+        var readiness = StoreReadiness()
+        if store != nil || toEmbed != nil {
+            readiness = await .vectors(
+                pack: pack, model: embedder.model, postgres, deadline: deadline)
+            if deadline.hasPassed { throw .unavailable(code: "timed_out") }
+        }
+        if let text = toEmbed {
             do throws(VectorStoreError) {
-                query.vector = try await embedded(text, readiness, deadline)
+                query.vector = try await embed(text, readiness, deadline)
             } catch {
                 if query.mode == .vector { throw error }
                 query.mode = .keyword
@@ -76,7 +80,7 @@ package final class VectorReader: @unchecked Sendable {
         }
     }
 
-    private func embedded(
+    private func embed(
         _ text: String, _ readiness: StoreReadiness, _ deadline: Deadline
     ) async throws(VectorStoreError) -> [Float]? {
         if readiness.isOfOtherModel { throw .unavailable(code: "embedding_model_changed") }

@@ -118,6 +118,21 @@ struct ListenerFeedTests {
         #expect(live.map { $0.map(\.id) } == [0, 22])
     }
 
+    @Test("what overflowed before a loss does not stop the holding after it")
+    func foreignAfterOverflow() {
+        var limits = limits
+        limits.heldCountMax = 2
+        var feed = feed(after: 10)
+        for id in 11...14 as ClosedRange<UInt64> { _ = feed.take(event(id), limits) }
+        feed.lost(channelCount: 2, position: 20)
+        _ = feed.confirmed()
+        _ = feed.take(event(0), limits)
+        _ = feed.confirmed()
+        feed.beginReading()
+        let live = feed.goLive()
+        #expect(live.map { $0.map(\.id) } == [0])
+    }
+
     @Test("messages of other clients that are held while waiting are bounded")
     func foreignBound() throws {
         var limits = limits
