@@ -76,11 +76,12 @@ def test_an_integer_beyond_64_bits_parks_its_row_alone(world, gateway, writer):
     """Neo4j cannot read such a body at all, and says so without a code of its own."""
     poison, beside = writer.concept("poison"), writer.concept("beside")
     world.assert_converged(20)
-    before = world.psql("SELECT pg_get_functiondef('dots.growth_properties'::regproc) AS sql")
+    (before,) = world.psql("SELECT pg_get_viewdef('dots.node_concept'::regclass) AS sql")
+    view = before["sql"].rstrip("; ")
     world.psql(f"""
-        CREATE OR REPLACE FUNCTION dots.growth_properties(owner uuid, id uuid, kind text)
-        RETURNS jsonb LANGUAGE sql STABLE PARALLEL SAFE
-        RETURN CASE WHEN id = '{poison}' THEN '{{"huge": 1e30}}'::jsonb ELSE '{{}}' END""")
+        CREATE OR REPLACE VIEW dots.node_concept AS
+        SELECT key, owner, properties || CASE WHEN key = '{poison}'
+            THEN '{{"huge": 1e30}}'::jsonb ELSE '{{}}' END AS properties FROM ({view}) AS v""")
     try:
         rows = [{"user_id": writer.user, "name": f"n {n}"} for n in range(50)]
         assert gateway.http.post("/v1/dots/concepts", json=rows).status_code == 201
@@ -92,6 +93,6 @@ def test_an_integer_beyond_64_bits_parks_its_row_alone(world, gateway, writer):
                    == [("concepts", poison)], 20)
         assert gateway.lanes()["graph"]["last_error"] is None
     finally:
-        world.psql(before[0]["sql"])
+        world.psql(f"CREATE OR REPLACE VIEW dots.node_concept AS {view}")
         world.psql("UPDATE fourfold.parked SET next_retry_at = now()")
     world.assert_converged(30)
