@@ -49,7 +49,7 @@ struct Neo4jClientTests {
         let (fields, ids, created) = try await withClient { client async throws(Neo4jError) in
             let parameters = #"{"rows":[{"id":"a'}) DETACH DELETE n //"},{"id":"ü \"\n"}]}"#
             let result = try await client.run(
-                "UNWIND $rows AS row MERGE (n:ClientTest {id: row.id}) RETURN n.id AS id, 7 AS x",
+                "UNWIND $p.rows AS row MERGE (n:ClientTest {id: row.id}) RETURN n.id AS id, 7 AS x",
                 parameters: Array(parameters.utf8), access: .write, deadline: .after(Self.soon))
             let ids = result.rows.elements.map { row in
                 row.elements.first { _ in true }?.string ?? ""
@@ -137,7 +137,7 @@ struct Neo4jClientTests {
             parameters.endArray()
             parameters.endObject()
             let result = try await client.run(
-                "UNWIND $rows AS row MERGE (n:ClientTest {id: row.id}) SET n.number = row.number "
+                "UNWIND $p.rows AS row MERGE (n:ClientTest {id: row.id}) SET n.number = row.number "
                     + "RETURN n.id, n.number", parameters: parameters.bytes, access: .write,
                 deadline: .after(.seconds(60)))
             var last: Int64?

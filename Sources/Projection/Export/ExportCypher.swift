@@ -18,7 +18,7 @@ struct ExportCypher: Sendable {
         "MATCH ()-[r:\(try CypherIdentifier.quoted(type))]->() RETURN count(r) AS edges"
     }
 
-    /// A page of nodes after `$after`: id, then a count for each type, in order. The far node is
+    /// A page of nodes after `$p.after`: id, then a count for each type, in order. The far node is
     /// anonymous, so that the planner reads degrees; a loop counts once.
     func degrees(types: [String]) throws(CypherIdentifierError) -> String {
         var counts: [String] = []
@@ -26,8 +26,8 @@ struct ExportCypher: Sendable {
             counts.append("COUNT { (n)-[:\(try CypherIdentifier.quoted(type))]-() }")
         }
         return """
-            MATCH (n:\(keyLabel)) WHERE n.id > $after
-            WITH n ORDER BY n.id LIMIT $limit
+            MATCH (n:\(keyLabel)) WHERE n.id > $p.after
+            WITH n ORDER BY n.id LIMIT $p.limit
             RETURN n.id AS id, [\(counts.joined(separator: ", "))] AS counts
             """
     }

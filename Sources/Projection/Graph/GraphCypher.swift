@@ -80,7 +80,7 @@ struct GraphCypher: Sendable {
             set.types.compactMap { type -> String? in
                 guard let quoted = try? CypherIdentifier.quoted(type) else { return nil }
                 return """
-                    MATCH ()-[r:\(quoted) {anchor: $key}]->()
+                    MATCH ()-[r:\(quoted) {anchor: $p.key}]->()
                     RETURN r.revision AS revision, toString(r.applied_at) AS applied_at
                     """
             }

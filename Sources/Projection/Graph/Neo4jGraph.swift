@@ -30,10 +30,10 @@ package struct Neo4jGraph: GraphStore {
     ) async throws(GraphStoreError) -> [String] {
         guard let pattern = pattern(query) else { return [] }
         let statement = """
-            UNWIND $frontier AS key
+            UNWIND $p.frontier AS key
             MATCH (a:\(keyLabel) {id: key})\(pattern)(b:\(keyLabel))
-            WHERE NOT b.id IN $seen \(ownerCondition(query, "b"))
-            WITH DISTINCT b.id AS key ORDER BY key LIMIT $limit
+            WHERE NOT b.id IN $p.seen \(ownerCondition(query, "b"))
+            WITH DISTINCT b.id AS key ORDER BY key LIMIT $p.limit
             RETURN key
             """
         let result = try await run(
@@ -48,10 +48,10 @@ package struct Neo4jGraph: GraphStore {
         guard let pattern = pattern(query) else { return [] }
         // Both ends may be sources: DISTINCT keeps an edge that is met from both sides once.
         let statement = """
-            UNWIND $sources AS key
+            UNWIND $p.sources AS key
             MATCH (a:\(keyLabel) {id: key})\(pattern)(b:\(keyLabel))
-            WHERE b.id IN $keys \(ownerCondition(query, "b"))
-            WITH DISTINCT r, coalesce(r.id, elementId(r)) AS id ORDER BY id LIMIT $limit
+            WHERE b.id IN $p.keys \(ownerCondition(query, "b"))
+            WITH DISTINCT r, coalesce(r.id, elementId(r)) AS id ORDER BY id LIMIT $p.limit
             RETURN id, type(r), startNode(r).id, endNode(r).id, properties(r)
             """
         let result = try await run(
@@ -82,7 +82,7 @@ package struct Neo4jGraph: GraphStore {
     }
 
     private func ownerCondition(_ query: ConnectionsQuery, _ node: String) -> String {
-        query.owner == nil ? "" : "AND (\(node).user_id = $owner OR \(node).user_id IS NULL)"
+        query.owner == nil ? "" : "AND (\(node).user_id = $p.owner OR \(node).user_id IS NULL)"
     }
 
     private func properties(_ value: JSONValue) -> [UInt8] {

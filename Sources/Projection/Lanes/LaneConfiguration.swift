@@ -33,7 +33,7 @@ package struct LaneConfiguration: Sendable {
     /// time from those that are waited for.
     package var prepareQuiet = Duration.milliseconds(200)
     /// Where it never is that quiet, one is made at this period all the same.
-    package var preparePeriod = Duration.seconds(1)
+    package var preparePeriod = Duration.seconds(5)
     /// A lane that is stopped waits this long for the answer to its last request.
     package var stopGrace = Duration.seconds(5)
     /// How long a store may go on working at a request whose caller has given up.
