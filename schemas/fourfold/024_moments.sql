@@ -1,5 +1,5 @@
 -- The same without STRICT, which kept PostgreSQL from writing the CASE into the statement that
--- calls it: which cost a call of its own for each row.
+-- calls it; each row cost a call of its own.
 CREATE OR REPLACE FUNCTION fourfold.rfc3339(moment timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
