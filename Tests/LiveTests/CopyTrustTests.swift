@@ -21,8 +21,8 @@ struct CopyTrustTests {
         trust.failed(now: 1_000 * Self.millisecond)
         #expect(!trust.isBelieved(now: 1_000 * Self.millisecond))
         trust.failed(now: 2_000 * Self.millisecond)
-        #expect(!trust.isBelieved(now: 4_999 * Self.millisecond))
-        #expect(trust.isBelieved(now: 5_000 * Self.millisecond))
+        #expect(!trust.isBelieved(now: 6_999 * Self.millisecond))
+        #expect(trust.isBelieved(now: 7_000 * Self.millisecond))
     }
 
     @Test("probes go on while copies are not believed")

@@ -8,8 +8,9 @@ internal import Runtime
 struct CopyTrust: Sendable {
     /// From one probe to the next: a Redis that refuses writes is believed no longer than this.
     var probePeriod = Duration.milliseconds(500)
-    /// From the last failure on: more than the longest pause of the live lane, so it was there.
-    var recoveryPeriod = Duration.seconds(3)
+    /// From the last failure on: more than the live lane takes to be there, which is a second and
+    /// a half of waiting, and connecting, and its lease (3 s was too short, once).
+    var recoveryPeriod = Duration.seconds(5)
 
     private var probedAt: UInt64?
     private var doubtedUntil: UInt64 = 0

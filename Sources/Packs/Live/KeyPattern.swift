@@ -45,9 +45,15 @@ package struct KeyPattern: Hashable, Sendable {
 
     /// Whether a text can stand in a place: 1 to 200 bytes, no `:`, no control or globbing
     /// character.
-    package static func isValue(_ value: some StringProtocol) -> Bool {
-        (1...valueByteCountMax).contains(value.utf8.count)
-            && value.utf8.allSatisfy { isPlain($0) && $0 != UInt8(ascii: ":") }
+    package static func isValue(_ value: String) -> Bool { isValue(value.utf8) }
+
+    /// The same of a part of a text. Not one generic function: called from another module it is not
+    /// specialised, and a tenth of a GET of a state.
+    package static func isValue(_ value: Substring) -> Bool { isValue(value.utf8) }
+
+    private static func isValue(_ bytes: some Collection<UInt8>) -> Bool {
+        (1...valueByteCountMax).contains(bytes.count)
+            && bytes.allSatisfy { isPlain($0) && $0 != UInt8(ascii: ":") }
     }
 
     package static let valueByteCountMax = 200

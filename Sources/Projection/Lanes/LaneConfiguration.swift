@@ -32,8 +32,8 @@ package struct LaneConfiguration: Sendable {
     /// Such requests are made when nothing was applied for this long, because they take the store's
     /// time from those that are waited for.
     package var prepareQuiet = Duration.milliseconds(200)
-    /// Where it never is that quiet, one is made at this period all the same: writes wait during one
-    /// (0.1 to 0.4 s of the store's time), which is less than a hundredth of the time.
+    /// Where it never is that quiet, one is made at this period all the same: writes are slow
+    /// meanwhile (0.1 to 0.4 s), which is less than a hundredth of the time.
     package var preparePeriod = Duration.seconds(40)
     /// A lane that is stopped waits this long for the answer to its last request.
     package var stopGrace = Duration.seconds(5)
