@@ -31,17 +31,22 @@ RETURN ARRAY(
     WHERE id ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
     ORDER BY 1);
 
+-- Growth scores of each entity as node properties: growth_self_know, …
+CREATE VIEW dots.growth_properties AS
+SELECT user_id, entity_id, entity_type,
+    fourfold.flat_properties(jsonb_object_agg('growth_' || dim_key, score)) AS properties
+FROM dots.mv_entity_growth
+GROUP BY user_id, entity_id, entity_type;
+
 CREATE OR REPLACE VIEW dots.node_concept AS
 SELECT concept_id AS key, user_id AS owner, jsonb_strip_nulls(jsonb_build_object(
     'name', name, 'description', description, 'source', source, 'status', status,
     'attributes_json', nullif(attributes, '{}')::text,
     'created_at', fourfold.rfc3339(created_at), 'updated_at', fourfold.rfc3339(updated_at)))
     || coalesce((
-        SELECT fourfold.flat_properties(jsonb_object_agg('growth_' || g.dim_key, g.score))
-        FROM dots.mv_entity_growth AS g
+        SELECT g.properties FROM dots.growth_properties AS g
         WHERE g.entity_id = concept_id AND g.user_id = concepts.user_id
-            AND g.entity_type = 'concept'
-        HAVING count(*) > 0), '{}') AS properties
+            AND g.entity_type = 'concept'), '{}') AS properties
 FROM dots.concepts;
 
 CREATE OR REPLACE VIEW dots.node_memory_unit AS
@@ -56,11 +61,9 @@ SELECT memory_id AS key, user_id AS owner, jsonb_strip_nulls(jsonb_build_object(
     'occurred_at', fourfold.rfc3339(occurred_at),
     'created_at', fourfold.rfc3339(created_at), 'updated_at', fourfold.rfc3339(updated_at)))
     || coalesce((
-        SELECT fourfold.flat_properties(jsonb_object_agg('growth_' || g.dim_key, g.score))
-        FROM dots.mv_entity_growth AS g
+        SELECT g.properties FROM dots.growth_properties AS g
         WHERE g.entity_id = memory_id AND g.user_id = memory_units.user_id
-            AND g.entity_type = 'memory'
-        HAVING count(*) > 0), '{}') AS properties
+            AND g.entity_type = 'memory'), '{}') AS properties
 FROM dots.memory_units;
 
 CREATE OR REPLACE VIEW dots.node_derived_artifact AS
@@ -69,13 +72,12 @@ SELECT artifact_id AS key, user_id AS owner, jsonb_strip_nulls(jsonb_build_objec
     'thumbnail_url', thumbnail_url, 'attributes_json', nullif(attributes, '{}')::text,
     'created_at', fourfold.rfc3339(created_at), 'updated_at', fourfold.rfc3339(updated_at)))
     || coalesce((
-        SELECT fourfold.flat_properties(jsonb_object_agg('growth_' || g.dim_key, g.score))
-        FROM dots.mv_entity_growth AS g
+        SELECT g.properties FROM dots.growth_properties AS g
         WHERE g.entity_id = artifact_id AND g.user_id = derived_artifacts.user_id
-            AND g.entity_type = 'artifact'
-        HAVING count(*) > 0), '{}') AS properties
+            AND g.entity_type = 'artifact'), '{}') AS properties
 FROM dots.derived_artifacts;
 
+-- The view above has its place.
 DROP FUNCTION dots.growth_properties(uuid, uuid, text);
 
 CREATE OR REPLACE FUNCTION dots.evolution_state(owner uuid, id uuid, kind text) RETURNS text

@@ -93,37 +93,22 @@ struct StateRequest: Sendable {
         if case .list = state.rule.kind { return readAtomically() }
         // A byte beyond the bound tells that there is too much.
         let byteCountMax = state.limits.valueByteCountMax
-        let range = RedisCommand(["GETRANGE", key, "0", String(byteCountMax)])
-        let answer: @Sendable (RedisReply) -> Void = { reply in
-            switch reply {
-            case .error(let code): completion(.failure(.rejected(code: code)))
-            case .bytes(let bytes) where bytes.count > byteCountMax:
-                completion(.success(.array([.status(StateScripts.tooLarge)])))
-            default: completion(.success(reply))
-            }
-        }
-        // What is not there is looked for in PostgreSQL within the same patience, so it may take
-        // one round trip only; elsewhere it may take two, which spares all others a command.
-        guard state.stream != nil else {
-            redis.command(range, deadline: deadline) { outcome in
-                switch outcome {
-                case .failure(let error): completion(.failure(error))
-                // Empty, or not there.
-                case .success(.bytes([])): readAtomically()
-                case .success(let reply): answer(reply)
-                }
-            }
-            return
-        }
-        redis.pipeline([range, RedisCommand(["EXISTS", key])], deadline: deadline) { outcome in
+        var commands = [RedisCommand(["GETRANGE", key, "0", String(byteCountMax)])]
+        // What is not there is looked for in PostgreSQL within the same patience, so one round trip
+        // has to tell; elsewhere it may take two, which spares all others a command.
+        if state.stream != nil { commands.append(RedisCommand(["EXISTS", key])) }
+        redis.pipeline(commands, deadline: deadline) { outcome in
             switch outcome {
             case .failure(let error): completion(.failure(error))
             case .success(let replies):
-                switch (replies[0], replies[1]) {
+                switch (replies[0], replies.last) {
+                case (.error(let code), _): completion(.failure(.rejected(code: code)))
                 case (.bytes([]), .integer(0)): completion(.success(.null))
-                // Empty, or written between the two.
+                // Empty, or not there, or written between the two.
                 case (.bytes([]), _): readAtomically()
-                default: answer(replies[0])
+                case (.bytes(let bytes), _) where bytes.count > byteCountMax:
+                    completion(.success(.array([.status(StateScripts.tooLarge)])))
+                default: completion(.success(replies[0]))
                 }
             }
         }

@@ -48,7 +48,7 @@ package struct KeyPattern: Hashable, Sendable {
     package static func isValue(_ value: String) -> Bool { isValue(value.utf8) }
 
     /// The same of a part of a text. Not one generic function: called from another module it is not
-    /// specialised, and a tenth of a GET of a state.
+    /// specialised, which took a tenth of a GET of a state.
     package static func isValue(_ value: Substring) -> Bool { isValue(value.utf8) }
 
     private static func isValue(_ bytes: some Collection<UInt8>) -> Bool {
