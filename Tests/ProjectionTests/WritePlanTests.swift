@@ -21,12 +21,12 @@ extension StoreTests {
         func indexes() async throws {
             let cypher = try CypherStatements(keyLabel: Self.label)
             let node = NodeProjection(label: "WritePlanThing", view: "v", entityPath: "a")
-            let writes = [
-                try cypher.upsertNodes(node, of: [node.label, "WritePlanOther"]),
-                try cypher.deleteNodes(label: node.label),
-                try cypher.upsertEdges(Self.set, type: "WRITE_PLAN_A"),
-                try cypher.deleteStaleEdges(Self.set),
-            ]
+            let nodes = try cypher.upsertNodes(node, of: [node.label, "WritePlanOther"])
+            let stale = try cypher.deleteStaleEdges(Self.set)
+            let edges = try cypher.upsertEdges(Self.set, type: "WRITE_PLAN_A")
+            let deletions = try cypher.deleteNodes(label: node.label)
+            let writes = [[nodes], [stale], [edges], [deletions], [nodes, stale, edges]]
+                .map(CypherStatements.write)
             try await ProjectionFixture.run { fixture in
                 let indexes = try Self.set.types.map { try cypher.anchorIndex(type: $0) }
                 try await fixture.neo4j.applySchema(
@@ -49,7 +49,7 @@ extension StoreTests {
             #expect(statement.hasPrefix(prefix))
             body.field("statement", "\(prefix) EXPLAIN\(statement.dropFirst(prefix.count))")
             body.key("parameters")
-            body.raw(#"{"p":{"lane":"l","revision":1,"set":"s","separator":"-","rows":[]}}"#)
+            body.raw(#"{"p":{"lane":"l","revision":1,"separator":"-","parts":[]}}"#)
             body.endObject()
             let url = try storeURL("FOURFOLD_TEST_NEO4J_URL")
             let answer = try await fixture.http.send(

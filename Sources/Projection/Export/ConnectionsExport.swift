@@ -87,7 +87,7 @@ package final class ConnectionsExport: @unchecked Sendable {
         for type in try await relationshipTypes(neo4j, deadline) {
             let count = try await neo4j.run(
                 try cypher.countEdges(type: type), access: .read, deadline: deadline)
-            guard let edges = count.firstInt, edges > 0 else { continue }
+            guard let edges = count.firstCell?.int, edges > 0 else { continue }
             counted.edges += edges
             types.append(type)
         }

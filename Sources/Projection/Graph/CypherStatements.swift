@@ -3,7 +3,7 @@ package import Packs
 
 /// The Cypher of one graph lane.
 ///
-/// One static text per label and relationship type: the server's plan cache keys on the text.
+/// One static text for the parts that are written together: the server's plan cache keys on it.
 /// Every write first locks the lane's fence and goes on only if no later revision was there, so a
 /// batch of a leader that was paused, or a request that runs late, is refused as a whole. The dummy
 /// property takes the lock; without it the revision would be read before the lock.
@@ -76,7 +76,27 @@ package struct CypherStatements: Sendable {
 
     // MARK: Writes
 
-    /// Rows `{id, owner, properties}`. Returns the number of rows; 0 if the fence refused.
+    /// One statement that writes parts, made by the functions below, in their order. A request
+    /// costs Neo4j more than the few rows that it brings, so parts that come together go together.
+    ///
+    /// Needs `$p.parts`, for each part its `rows` and, for edges, its `set`. Returns the number of
+    /// rows of each part that are written, as one list; no row at all if the fence refused.
+    package static func write(_ parts: [String]) -> String {
+        let calls = parts.enumerated().map { index, part in
+            """
+            CALL () {
+            WITH $p.parts[\(index)] AS part
+            \(part)
+            RETURN count(*) AS written_\(index)
+            }
+
+            """
+        }
+        let counts = parts.indices.map { "written_\($0)" }.joined(separator: ", ")
+        return fence + calls.joined() + "RETURN [\(counts)] AS written"
+    }
+
+    /// Rows `{id, owner, properties}`.
     ///
     /// - Parameter labels: All of the pack. An id that was another entity's before keeps none of
     ///   them: the deletion of that entity, which may come later, must not find this node.
@@ -84,14 +104,13 @@ package struct CypherStatements: Sendable {
         _ node: NodeProjection, of labels: [String]
     ) throws(CypherIdentifierError) -> String {
         let label = try CypherIdentifier.quoted(node.label)
-        var text =
-            CypherStatements.fence + """
-                UNWIND $p.rows AS row
-                MERGE (n:\(keyLabel) {id: row.id})
-                SET n = row.properties\(try removal(of: labels, but: node.label))
-                SET n:\(label), n.id = row.id, n.user_id = row.owner, n.revision = $p.revision, \
-                n.applied_at = datetime()
-                """
+        var text = """
+            UNWIND part.rows AS row
+            MERGE (n:\(keyLabel) {id: row.id})
+            SET n = row.properties\(try removal(of: labels, but: node.label))
+            SET n:\(label), n.id = row.id, n.user_id = row.owner, n.revision = $p.revision, \
+            n.applied_at = datetime()
+            """
         for property in node.dateTimeProperties {
             let name = try CypherIdentifier.quoted(property)
             text += ", n.\(name) = datetime(row.properties.\(name))"
@@ -103,7 +122,7 @@ package struct CypherStatements: Sendable {
             text += ", n.\(name) = point({longitude: row.properties.\(longitude), "
             text += "latitude: row.properties.\(latitude)})"
         }
-        return text + "\nRETURN count(*) AS written"
+        return text
     }
 
     private func removal(
@@ -116,44 +135,40 @@ package struct CypherStatements: Sendable {
         return text.isEmpty ? "" : "\nREMOVE n\(text)"
     }
 
-    /// Rows are keys. Relationships that other tools attached to the nodes go with them. Returns
-    /// the number of rows; 0 if the fence refused.
+    /// Rows are keys. Relationships that other tools attached to the nodes go with them.
     package func deleteNodes(label: String) throws(CypherIdentifierError) -> String {
         let label = try CypherIdentifier.quoted(label)
-        return CypherStatements.fence + """
-            UNWIND $p.rows AS id
+        return """
+            UNWIND part.rows AS id
             OPTIONAL MATCH (n:\(keyLabel) {id: id}) WHERE n:\(label)
             DETACH DELETE n
-            RETURN count(*) AS written
             """
     }
 
-    /// Rows `{id, anchor, from, to, owner, properties}`, with `$p.set`. Both ends must be there:
-    /// fewer rows are returned than were sent if one is not, and 0 if the fence refused.
+    /// Rows `{id, anchor, from, to, owner, properties}`. Both ends must be there: fewer rows are
+    /// written than were sent if one is not.
     package func upsertEdges(
         _ set: EdgeSet, type: String
     ) throws(CypherIdentifierError) -> String {
         let quoted = try CypherIdentifier.quoted(type)
-        var text =
-            CypherStatements.fence + """
-                UNWIND $p.rows AS row
-                MATCH (a:\(keyLabel) {id: row.from})
-                MATCH (b:\(keyLabel) {id: row.to})
-                MERGE (a)-[r:\(quoted) {id: row.id}]->(b)
-                SET r = row.properties
-                SET r.id = row.id, r.anchor = row.anchor, r.edge_set = $p.set, \
-                r.user_id = row.owner, r.revision = $p.revision, r.applied_at = datetime()
-                """
+        var text = """
+            UNWIND part.rows AS row
+            MATCH (a:\(keyLabel) {id: row.from})
+            MATCH (b:\(keyLabel) {id: row.to})
+            MERGE (a)-[r:\(quoted) {id: row.id}]->(b)
+            SET r = row.properties
+            SET r.id = row.id, r.anchor = row.anchor, r.edge_set = part.set, \
+            r.user_id = row.owner, r.revision = $p.revision, r.applied_at = datetime()
+            """
         for property in set.dateTimeProperties {
             let name = try CypherIdentifier.quoted(property)
             text += ", r.\(name) = datetime(row.properties.\(name))"
         }
-        return text + "\nRETURN count(*) AS written"
+        return text
     }
 
-    /// Rows `{anchor, keep}`, with `$p.set` and `$p.separator`: removes the set's edges of each
-    /// anchor that are not kept. An edge is kept as key, type, from and to, so one that moved is
-    /// removed too. Returns the number of rows; 0 if the fence refused.
+    /// Rows `{anchor, keep}`; needs `$p.separator` too. Removes the set's edges of each anchor that
+    /// are not kept. An edge is kept as key, type, from and to, so one that moved is removed too.
     package func deleteStaleEdges(_ set: EdgeSet) throws(CypherIdentifierError) -> String {
         var branches: [String] = []
         for type in set.types {
@@ -161,27 +176,26 @@ package struct CypherStatements: Sendable {
             branches.append(
                 """
                     MATCH (a)-[r:\(quoted) {anchor: row.anchor}]->(b)
-                    WHERE r.edge_set = $p.set AND NOT r.id + $p.separator + type(r) + $p.separator \
-                + a.id + $p.separator + b.id IN row.keep
+                    WHERE r.edge_set = part.set AND NOT r.id + $p.separator + type(r) \
+                + $p.separator + a.id + $p.separator + b.id IN row.keep
                     RETURN r
                 """)
         }
-        return CypherStatements.fence + """
-            UNWIND $p.rows AS row
-            CALL (row) {
-              CALL (row) {
+        return """
+            UNWIND part.rows AS row
+            CALL (row, part) {
+              CALL (row, part) {
             \(branches.joined(separator: "\n    UNION ALL\n"))
               }
               DELETE r
               RETURN count(*) AS removed
             }
-            RETURN count(*) AS written
             """
     }
 
     // MARK: Reads
 
-    /// Rows as of ``upsertEdges(_:type:)``: the keys of ends that are missing.
+    /// `$p.rows` as of ``upsertEdges(_:type:)``: the keys of ends that are missing.
     package var missingEnds: String {
         """
         UNWIND $p.rows AS row

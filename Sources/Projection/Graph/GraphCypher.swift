@@ -5,12 +5,13 @@ internal import Packs
 /// The statements of one pack, made once, and their parameters.
 struct GraphCypher: Sendable {
     let schema: [String]
-    let upsertNodes: [String: String]
-    let deleteNodes: [String: String]
     let nodeKeys: [String: String]
-    let upsertEdges: [EdgeKind: String]
-    let deleteStaleEdges: [String: String]
+    /// By set and type.
     let edgeAnchors: [EdgeKind: String]
+    /// Every statement that writes, the most common last.
+    let units: [GraphWriteUnit]
+    /// Places in ``units``.
+    private let unitPlaces: [GraphWrite: Int]
     let missingEnds: String
     let anyNode: String
     let nodeState: String
@@ -26,53 +27,45 @@ struct GraphCypher: Sendable {
 
     init(pack: String, graph: GraphProjection) throws(LaneError) {
         lane = "\(pack)/\(LaneName.graph.rawValue)"
-        var upsertNodes: [String: String] = [:]
-        var deleteNodes: [String: String] = [:]
         var nodeKeys: [String: String] = [:]
-        var upsertEdges: [EdgeKind: String] = [:]
-        var deleteStaleEdges: [String: String] = [:]
         var edgeAnchors: [EdgeKind: String] = [:]
-        var setNames: [String: String] = [:]
         do throws(CypherIdentifierError) {
             let cypher = try CypherStatements(keyLabel: graph.keyLabel)
             var schema = cypher.constraints
-            let labels = graph.nodes.map(\.label)
             for node in graph.nodes {
-                upsertNodes[node.label] = try cypher.upsertNodes(node, of: labels)
-                deleteNodes[node.label] = try cypher.deleteNodes(label: node.label)
                 nodeKeys[node.label] = try cypher.nodeKeys(label: node.label)
             }
             for set in graph.edges {
-                setNames[set.name] = "\(pack)/\(set.name)"
-                deleteStaleEdges[set.name] = try cypher.deleteStaleEdges(set)
                 for type in set.types {
                     let kind = EdgeKind(set: set.name, type: type)
-                    upsertEdges[kind] = try cypher.upsertEdges(set, type: type)
                     edgeAnchors[kind] = try cypher.edgeAnchors(type: type)
                     schema.append(try cypher.anchorIndex(type: type))
                 }
             }
             self.schema = schema
+            units = try GraphWriteUnit.all(of: graph, cypher)
             missingEnds = cypher.missingEnds
             anyNode = cypher.anyNode
             nodeState = cypher.nodeState
         } catch {
             throw .invalidPlan("a label, relationship type or property of \(pack)")
         }
-        self.upsertNodes = upsertNodes
-        self.deleteNodes = deleteNodes
         self.nodeKeys = nodeKeys
-        self.upsertEdges = upsertEdges
-        self.deleteStaleEdges = deleteStaleEdges
         self.edgeAnchors = edgeAnchors
-        self.setNames = setNames
+        setNames = Dictionary(
+            graph.edges.map { ($0.name, "\(pack)/\($0.name)") }, uniquingKeysWith: { $1 })
+        unitPlaces = Dictionary(
+            units.enumerated().flatMap { place, unit in unit.parts.map { ($0, place) } },
+            uniquingKeysWith: { $1 })
     }
 
-    /// Every statement that writes, the most common last.
-    var writes: [String] {
-        Array(deleteNodes.values) + Array(deleteStaleEdges.values) + Array(upsertEdges.values)
-            + Array(upsertNodes.values)
+    /// The place in ``units`` of the statement that writes a part of this graph.
+    func place(of write: GraphWrite) -> Int {
+        guard let place = unitPlaces[write] else { preconditionFailure("a part of another graph") }
+        return place
     }
+
+    func unit(of write: GraphWrite) -> GraphWriteUnit { units[place(of: write)] }
 
     /// Revision and time of an edge whose row is an entity of its own.
     func edgeState(anchor entity: String, _ graph: GraphProjection) -> String {
@@ -99,22 +92,42 @@ struct GraphCypher: Sendable {
         }
     }
 
-    /// `{lane, revision, set, separator, rows}`
-    func parameters(
-        _ revision: Int64? = nil, set: String? = nil, rows: RowBatch? = nil
-    ) -> [UInt8] {
-        var json = JSONWriter(capacity: (rows?.json.count ?? 0) + 256)
+    /// `{lane, revision, rows}`
+    func parameters(_ revision: Int64? = nil, rows: RowBatch? = nil) -> [UInt8] {
+        var json = JSONWriter(capacity: (rows?.json.count ?? 0) + 128)
         json.beginObject()
         json.field("lane", lane)
         if let revision { json.field("revision", revision) }
-        if let set {
-            json.field("set", setNames[set] ?? set)
-            json.field("separator", CypherStatements.separator)
-        }
         if let rows {
             json.key("rows")
             json.raw(rows.json)
         }
+        json.endObject()
+        return json.bytes
+    }
+
+    /// `{lane, revision, separator, parts: [{rows, set}]}`
+    func parameters(
+        _ revision: Int64, _ unit: GraphWriteUnit, _ rows: [GraphWrite: RowBatch]
+    ) -> [UInt8] {
+        var json = JSONWriter(capacity: rows.values.reduce(512) { $0 + $1.json.count })
+        json.beginObject()
+        json.field("lane", lane)
+        json.field("revision", revision)
+        json.field("separator", CypherStatements.separator)
+        json.key("parts")
+        json.beginArray()
+        for part in unit.parts {
+            json.beginObject()
+            switch part {
+            case .staleEdges(let set), .edges(let set, _): json.field("set", setNames[set] ?? set)
+            case .nodes, .deletions: break
+            }
+            json.key("rows")
+            json.raw((rows[part] ?? .empty).json)
+            json.endObject()
+        }
+        json.endArray()
         json.endObject()
         return json.bytes
     }

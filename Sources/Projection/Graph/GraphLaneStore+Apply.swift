@@ -8,16 +8,44 @@ extension GraphLaneStore {
     /// A server fault that comes back this often may be the fault of a row.
     private static let faultCountMax = 3
 
-    /// One statement and its rows.
+    /// The rows of one part.
     private struct Batch {
-        let statement: String
-        let set: String?
+        let write: GraphWrite
         var rows: RowBatch
         /// The member of a row that is the key to park.
         let keyMember: String
         let entity: String
         /// Fewer rows may be written than sent, because an end is missing.
         var mayMissEnds = false
+
+        init(_ node: NodeProjection, _ rows: RowBatch) {
+            write = .nodes(label: node.label)
+            self.rows = rows
+            keyMember = "id"
+            entity = node.entityPath
+        }
+
+        init(stale set: EdgeSet, _ rows: RowBatch) {
+            write = .staleEdges(set: set.name)
+            self.rows = rows
+            keyMember = "anchor"
+            entity = set.anchorPath
+        }
+
+        init(_ set: EdgeSet, type: String, _ rows: RowBatch) {
+            write = .edges(set: set.name, type: type)
+            self.rows = rows
+            keyMember = "anchor"
+            entity = set.anchorPath
+            mayMissEnds = true
+        }
+
+        init(deleted node: NodeProjection, _ keys: RowBatch) {
+            write = .deletions(label: node.label)
+            rows = keys
+            keyMember = ""
+            entity = node.entityPath
+        }
     }
 
     /// Writes nodes, takes edges away that must not be there, writes edges, deletes nodes.
@@ -25,47 +53,72 @@ extension GraphLaneStore {
         _ work: Work, _ permit: LanePermit, deadline: Deadline
     ) async throws(LaneError) -> [PoisonKey] {
         var poison: [PoisonKey] = []
-        for (node, rows) in work.nodes {
-            let batch = Batch(
-                statement: cypher.upsertNodes[node.label] ?? "", set: nil, rows: rows,
-                keyMember: "id", entity: node.entityPath)
-            poison += try await write(batch, permit, deadline)
+        for batches in requests(work) {
+            poison += try await write(together: batches, permit, deadline)
         }
-        for (set, rows) in work.stale {
-            let batch = Batch(
-                statement: cypher.deleteStaleEdges[set.name] ?? "", set: set.name, rows: rows,
-                keyMember: "anchor", entity: set.anchorPath)
-            poison += try await write(batch, permit, deadline)
+        return poison
+    }
+
+    /// Edges may end at any node of the chunk, so all nodes come first; where one unit has all of
+    /// these, its edges come with them.
+    private func requests(_ work: Work) -> [[Batch]] {
+        var nodes = requests(work.nodes.map { Batch($0, $1) })
+        var edges = requests(
+            work.stale.map { Batch(stale: $0, $1) } + work.edges.map { Batch($0, type: $1, $2) })
+        if nodes.count == 1 {
+            let unit = cypher.place(of: nodes[0][0].write)
+            if let place = edges.firstIndex(where: { cypher.place(of: $0[0].write) == unit }) {
+                nodes[0] += edges.remove(at: place)
+            }
         }
-        for (set, type, rows) in work.edges {
-            let kind = GraphCypher.EdgeKind(set: set.name, type: type)
-            let batch = Batch(
-                statement: cypher.upsertEdges[kind] ?? "", set: set.name, rows: rows,
-                keyMember: "anchor", entity: set.anchorPath, mayMissEnds: true)
-            poison += try await write(batch, permit, deadline)
+        return nodes + edges + requests(work.deletions.map { Batch(deleted: $0, $1) })
+    }
+
+    /// One for each unit, in the order of the batches.
+    private func requests(_ batches: [Batch]) -> [[Batch]] {
+        var requests: [[Batch]] = []
+        for batch in batches where !batch.rows.isEmpty {
+            let unit = cypher.place(of: batch.write)
+            if let place = requests.firstIndex(where: { cypher.place(of: $0[0].write) == unit }) {
+                requests[place].append(batch)
+            } else {
+                requests.append([batch])
+            }
         }
-        for (node, keys) in work.deletions {
-            let batch = Batch(
-                statement: cypher.deleteNodes[node.label] ?? "", set: nil, rows: keys,
-                keyMember: "", entity: node.entityPath)
-            poison += try await write(batch, permit, deadline)
+        return requests
+    }
+
+    /// Writes batches of one unit in one transaction. What that leaves undone is written batch by
+    /// batch: there a row at fault, or an end that is missing, is found.
+    ///
+    /// - Returns: The keys of rows that the store refuses.
+    private func write(
+        together batches: [Batch], _ permit: LanePermit, _ deadline: Deadline
+    ) async throws(LaneError) -> [PoisonKey] {
+        var left = batches
+        if batches.count > 1 {
+            try permit.check()
+            if case .written(let counts) = try await post(batches, permit, deadline) {
+                left = zip(batches, counts).filter { $0.rows.count != $1 }.map(\.0)
+            }
         }
+        var poison: [PoisonKey] = []
+        for batch in left { poison += try await write(batch, permit, deadline) }
         return poison
     }
 
     // MARK: One batch
 
-    /// - Returns: The keys of rows that the store refuses.
     private func write(
         _ batch: Batch, _ permit: LanePermit, _ deadline: Deadline
     ) async throws(LaneError) -> [PoisonKey] {
-        if batch.rows.isEmpty { return [] }
         try permit.check()
-        switch try await post(batch, batch.rows, permit, deadline) {
-        case .written(let poison): return poison
+        switch try await post([batch], permit, deadline) {
+        case .written([batch.rows.count]): return []
+        case .written: return try await complete(batch, permit, deadline)
         case .refused(let code, let isSyntaxError):
             // Without rows only the statement can be wrong, and then no row is at fault.
-            if isSyntaxError { try await plan(batch.statement, deadline: deadline) }
+            if isSyntaxError { try await plan(cypher.unit(of: batch.write), deadline: deadline) }
             if batch.rows.count > 1 { return try await bisect(batch, permit, deadline) }
             return batch.rows.texts(batch.keyMember).map {
                 PoisonKey(entity: batch.entity, key: $0, code: code)
@@ -82,9 +135,12 @@ extension GraphLaneStore {
         var bisector = BatchBisector(rowCount: rows.count)
         while let range = bisector.next() {
             try permit.check()
-            switch try await post(batch, RowBatch(rows: rows[range]), permit, deadline) {
-            case .written(let missing):
-                poison += missing
+            var part = batch
+            part.rows = RowBatch(rows: rows[range])
+            switch try await post([part], permit, deadline) {
+            case .written([range.count]): bisector.passed()
+            case .written:
+                poison += try await complete(part, permit, deadline)
                 bisector.passed()
             case .refused(let code, _):
                 if bisector.refused() {
@@ -97,29 +153,41 @@ extension GraphLaneStore {
     }
 
     private enum Outcome {
-        /// All rows but those of these keys, whose ends are missing for good.
-        case written([PoisonKey])
+        /// How many rows of each batch were written.
+        case written([Int])
         /// No row: some of them are at fault, or the statement is.
         case refused(code: String, isSyntaxError: Bool)
     }
 
+    /// - Parameter batches: Of one unit.
     private func post(
-        _ batch: Batch, _ rows: RowBatch, _ permit: LanePermit, _ deadline: Deadline
+        _ batches: [Batch], _ permit: LanePermit, _ deadline: Deadline
     ) async throws(LaneError) -> Outcome {
-        let parameters = cypher.parameters(permit.revision, set: batch.set, rows: rows)
+        let unit = cypher.unit(of: batches[0].write)
+        let rows = Dictionary(uniqueKeysWithValues: batches.map { ($0.write, $0.rows) })
         do throws(Neo4jError) {
             let result = try await neo4j.run(
-                batch.statement, parameters: parameters, access: .write, deadline: deadline)
-            if result.firstInt == Int64(rows.count) { return .written([]) }
+                unit.statement, parameters: cypher.parameters(permit.revision, unit, rows),
+                access: .write, deadline: deadline)
+            // No row is returned where the fence refused.
+            let written = result.firstCell?.elements.map { $0.int ?? 0 } ?? []
+            let counts = Dictionary(zip(unit.parts, written), uniquingKeysWith: { $1 })
+            return .written(batches.map { Int(counts[$0.write] ?? 0) })
         } catch {
             guard let code = refusal(error, permit) else { throw LaneError(error) }
             return .refused(code: code, isSyntaxError: error.isSyntaxError)
         }
+    }
+
+    /// Goes on after fewer rows were written than sent.
+    private func complete(
+        _ batch: Batch, _ permit: LanePermit, _ deadline: Deadline
+    ) async throws(LaneError) -> [PoisonKey] {
         try await checkFence(permit, deadline)
         guard batch.mayMissEnds else {
             throw .store(code: "incomplete_write", mayHaveBeenApplied: false)
         }
-        return .written(try await bringEnds(batch, rows, permit, deadline))
+        return try await bringEnds(batch, permit, deadline)
     }
 
     /// The code to park under if the rows are at fault; nil if the store is.
@@ -134,11 +202,10 @@ extension GraphLaneStore {
         }
     }
 
-    /// Finds out why fewer rows were written than sent.
     private func checkFence(_ permit: LanePermit, _ deadline: Deadline) async throws(LaneError) {
         let result = try await run(
             CypherStatements.readFence, cypher.parameters(), .read, deadline)
-        guard let revision = result.firstInt else { throw .storeChanged }
+        guard let revision = result.firstCell?.int else { throw .storeChanged }
         if revision > permit.revision { throw .leaseLost }
     }
 
@@ -149,22 +216,19 @@ extension GraphLaneStore {
     ///
     /// - Returns: The anchors of edges whose ends no view has.
     private func bringEnds(
-        _ batch: Batch, _ rows: RowBatch, _ permit: LanePermit, _ deadline: Deadline
+        _ batch: Batch, _ permit: LanePermit, _ deadline: Deadline
     ) async throws(LaneError) -> [PoisonKey] {
-        let before = try await missingEnds(rows, deadline)
+        let before = try await missingEnds(batch.rows, deadline)
         for node in graph.nodes {
             let found = try await nodeRows(node, before)
             if found.isEmpty { continue }
-            let ends = Batch(
-                statement: cypher.upsertNodes[node.label] ?? "", set: nil, rows: found,
-                keyMember: "id", entity: node.entityPath)
             // What is refused here is parked when its own row comes.
-            _ = try await write(ends, permit, deadline)
+            _ = try await write(Batch(node, found), permit, deadline)
         }
-        let missing = Set(try await missingEnds(rows, deadline))
+        let missing = Set(try await missingEnds(batch.rows, deadline))
         var complete: [[UInt8]] = []
         var poison: [PoisonKey] = []
-        for row in rows.rows() {
+        for row in batch.rows.rows() {
             guard let ends = EdgeEnds(row) else { continue }
             if missing.contains(ends.from) || missing.contains(ends.to) {
                 poison.append(
@@ -233,8 +297,8 @@ extension Neo4jError {
 }
 
 extension Neo4jResult {
-    /// The first cell of the first row as an integer.
-    var firstInt: Int64? {
-        rows.elements.first { _ in true }?.elements.first { _ in true }?.int
+    /// The first cell of the first row.
+    var firstCell: JSONValue? {
+        rows.elements.first { _ in true }?.elements.first { _ in true }
     }
 }

@@ -22,7 +22,7 @@ package final class GraphLaneStore: LaneStore, @unchecked Sendable {
     /// The store whose schema was made.
     private var preparedStore: String?
     /// Statements that this store may not have planned yet.
-    private var unplanned: [String] = []
+    private var unplanned: [GraphWriteUnit] = []
 
     /// What was read of a chunk, in the order in which it is written.
     package struct Work: Sendable {
@@ -67,7 +67,7 @@ package final class GraphLaneStore: LaneStore, @unchecked Sendable {
         }
         if let preparedStore, preparedStore != store { try await makeSchema(deadline: deadline) }
         preparedStore = store
-        unplanned = cypher.writes
+        unplanned = cypher.units
         return (GraphLaneStore.identity(of: store), revision)
     }
 
@@ -83,11 +83,11 @@ package final class GraphLaneStore: LaneStore, @unchecked Sendable {
         if Array(row.elements).last?.int != permit.revision { throw .leaseLost }
     }
 
-    /// Has the store plan one more statement: the first run of each costs it 20 to 800 ms, which
+    /// Has the store plan one more statement: the first run of each costs it 50 to 1,000 ms, which
     /// the first writes after a start would wait for.
     package func prepareNext(deadline: Deadline) async {
-        guard let statement = unplanned.popLast() else { return }
-        do throws(LaneError) { try await plan(statement, deadline: deadline) } catch {
+        guard let unit = unplanned.popLast() else { return }
+        do throws(LaneError) { try await plan(unit, deadline: deadline) } catch {
             // Only a store that answers is worth preparing.
             unplanned = []
         }
@@ -95,9 +95,8 @@ package final class GraphLaneStore: LaneStore, @unchecked Sendable {
 
     /// Runs a statement that writes on nothing: there are no rows, and the fence refuses the
     /// revision.
-    func plan(_ statement: String, deadline: Deadline) async throws(LaneError) {
-        _ = try await run(
-            statement, cypher.parameters(-2, set: "", rows: .empty), .write, deadline)
+    func plan(_ unit: GraphWriteUnit, deadline: Deadline) async throws(LaneError) {
+        _ = try await run(unit.statement, cypher.parameters(-2, unit, [:]), .write, deadline)
     }
 
     /// Constraints and indexes. Idempotent.

@@ -33,8 +33,8 @@ package struct LaneConfiguration: Sendable {
     /// time from those that are waited for.
     package var prepareQuiet = Duration.milliseconds(200)
     /// Where it never is that quiet, one is made at this period all the same: writes are slow
-    /// meanwhile (0.1 to 0.4 s), which is less than a hundredth of the time.
-    package var preparePeriod = Duration.seconds(40)
+    /// meanwhile (0.1 to 0.6 s), which is a hundredth of the time at most.
+    package var preparePeriod = Duration.seconds(60)
     /// A lane that is stopped waits this long for the answer to its last request.
     package var stopGrace = Duration.seconds(5)
     /// How long a store may go on working at a request whose caller has given up.
