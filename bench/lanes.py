@@ -16,6 +16,10 @@ CATCH_UP_SECONDS_MAX = 600
 WARM_UP_WRITE_COUNT = 40
 WRITE_COUNT = 200
 WRITE_EVERY_SECONDS = 0.05
+LOOK_EVERY_SECONDS = 0.005
+QUESTION = """
+    CYPHER replan=skip
+    UNWIND $p.ids AS id MATCH (n:Entity {id: id}) RETURN n.id AS id"""
 VISIBLE_SECONDS_MAX = 60
 VECTOR_CLASS = "UserConcept"
 # Half a minute each.
@@ -106,7 +110,11 @@ def catch_up_vector(bench):
 
 
 def visible(bench):
-    """Writes leave on schedule, however late earlier ones are; a second client looks for them."""
+    """Writes leave on schedule, however late earlier ones are; a second client looks for them.
+
+    Looking must not take the machine from what is looked for: the question is planned once, as a
+    list in a map is, and asked again a moment after each answer. Its time counts.
+    """
     cypher = Cypher(bench.stores.neo4j_url)
     gateway = bench.gateway(NEO4J_URL=bench.stores.neo4j_url)
     bench.add_owner()
@@ -116,8 +124,7 @@ def visible(bench):
     def see_first():
         assert gateway.http.post("/v1/dots/concepts", json={
             "concept_id": id, "user_id": OWNER, "name": "First"}).status_code == 201
-        wait_until(lambda: cypher("MATCH (n:Entity {id: $id}) RETURN 1 AS one", id=id),
-                   VISIBLE_SECONDS_MAX, pause=0.01)
+        wait_until(lambda: cypher(QUESTION, p={"ids": [id]}), VISIBLE_SECONDS_MAX, pause=0.01)
 
     def is_level():
         (lane,) = [each for each in gateway.http.get("/v1/sync/status").json()["lanes"]
@@ -135,12 +142,11 @@ def visible(bench):
         while len(seen) < len(ids):
             now = time.monotonic()
             waiting = [id for id in ids if id not in seen and due[id] <= now]
-            rows = cypher("UNWIND $ids AS id MATCH (n:Entity {id: id}) RETURN n.id AS id",
-                          ids=waiting) if waiting else []
+            rows = cypher(QUESTION, p={"ids": waiting}) if waiting else []
             now = time.monotonic()
             assert now < due[ids[-1]] + VISIBLE_SECONDS_MAX, "the writes do not become visible"
             seen.update((row["id"], now) for row in rows)
-            time.sleep(0.001)
+            time.sleep(LOOK_EVERY_SECONDS)
 
     def write(mine):
         for id in mine:
