@@ -6,8 +6,8 @@ internal import Packs
 struct GraphCypher: Sendable {
     let schema: [String]
     let nodeKeys: [String: String]
-    /// By set and type.
-    let edgeAnchors: [EdgeKind: String]
+    /// By edges of a set and type.
+    let edgeAnchors: [GraphWrite: String]
     /// Every statement that writes, the most common last.
     let units: [GraphWriteUnit]
     /// Places in ``units``.
@@ -20,15 +20,10 @@ struct GraphCypher: Sendable {
     /// The fence's id.
     let lane: String
 
-    struct EdgeKind: Hashable, Sendable {
-        let set: String
-        let type: String
-    }
-
     init(pack: String, graph: GraphProjection) throws(LaneError) {
         lane = "\(pack)/\(LaneName.graph.rawValue)"
         var nodeKeys: [String: String] = [:]
-        var edgeAnchors: [EdgeKind: String] = [:]
+        var edgeAnchors: [GraphWrite: String] = [:]
         do throws(CypherIdentifierError) {
             let cypher = try CypherStatements(keyLabel: graph.keyLabel)
             var schema = cypher.constraints
@@ -37,8 +32,8 @@ struct GraphCypher: Sendable {
             }
             for set in graph.edges {
                 for type in set.types {
-                    let kind = EdgeKind(set: set.name, type: type)
-                    edgeAnchors[kind] = try cypher.edgeAnchors(type: type)
+                    let edges = GraphWrite.edges(set: set.name, type: type)
+                    edgeAnchors[edges] = try cypher.edgeAnchors(type: type)
                     schema.append(try cypher.anchorIndex(type: type))
                 }
             }
@@ -87,7 +82,7 @@ struct GraphCypher: Sendable {
         case .nodes(let label): return nodeKeys[label] ?? ""
         case .edges(let set):
             let type = String(step.name.split(separator: ":").last ?? "")
-            return edgeAnchors[EdgeKind(set: set, type: type)] ?? ""
+            return edgeAnchors[.edges(set: set, type: type)] ?? ""
         case .all: return ""
         }
     }

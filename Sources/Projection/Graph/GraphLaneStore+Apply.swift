@@ -54,7 +54,7 @@ extension GraphLaneStore {
     ) async throws(LaneError) -> [PoisonKey] {
         var poison: [PoisonKey] = []
         for batches in requests(work) {
-            poison += try await write(together: batches, permit, deadline)
+            poison += try await write(batches, permit, deadline)
         }
         return poison
     }
@@ -88,35 +88,22 @@ extension GraphLaneStore {
         return requests
     }
 
-    /// Writes batches of one unit in one transaction. What that leaves undone is written batch by
-    /// batch: there a row at fault, or an end that is missing, is found.
+    /// Writes batches of one unit in one transaction. If that is refused they are written one by
+    /// one, and then by halves, until the rows at fault are alone.
     ///
     /// - Returns: The keys of rows that the store refuses.
     private func write(
-        together batches: [Batch], _ permit: LanePermit, _ deadline: Deadline
-    ) async throws(LaneError) -> [PoisonKey] {
-        var left = batches
-        if batches.count > 1 {
-            try permit.check()
-            if case .written(let counts) = try await post(batches, permit, deadline) {
-                left = zip(batches, counts).filter { $0.rows.count != $1 }.map(\.0)
-            }
-        }
-        var poison: [PoisonKey] = []
-        for batch in left { poison += try await write(batch, permit, deadline) }
-        return poison
-    }
-
-    // MARK: One batch
-
-    private func write(
-        _ batch: Batch, _ permit: LanePermit, _ deadline: Deadline
+        _ batches: [Batch], _ permit: LanePermit, _ deadline: Deadline
     ) async throws(LaneError) -> [PoisonKey] {
         try permit.check()
-        switch try await post([batch], permit, deadline) {
-        case .written([batch.rows.count]): return []
-        case .written: return try await complete(batch, permit, deadline)
+        switch try await post(batches, permit, deadline) {
+        case .written(let counts): return try await complete(batches, counts, permit, deadline)
+        case .refused where batches.count > 1:
+            var poison: [PoisonKey] = []
+            for batch in batches { poison += try await write([batch], permit, deadline) }
+            return poison
         case .refused(let code, let isSyntaxError):
+            let batch = batches[0]
             // Without rows only the statement can be wrong, and then no row is at fault.
             if isSyntaxError { try await plan(cypher.unit(of: batch.write), deadline: deadline) }
             if batch.rows.count > 1 { return try await bisect(batch, permit, deadline) }
@@ -138,9 +125,8 @@ extension GraphLaneStore {
             var part = batch
             part.rows = RowBatch(rows: rows[range])
             switch try await post([part], permit, deadline) {
-            case .written([range.count]): bisector.passed()
-            case .written:
-                poison += try await complete(part, permit, deadline)
+            case .written(let counts):
+                poison += try await complete([part], counts, permit, deadline)
                 bisector.passed()
             case .refused(let code, _):
                 if bisector.refused() {
@@ -179,15 +165,19 @@ extension GraphLaneStore {
         }
     }
 
-    /// Goes on after fewer rows were written than sent.
+    /// Goes on where fewer rows of a batch were written than sent.
     private func complete(
-        _ batch: Batch, _ permit: LanePermit, _ deadline: Deadline
+        _ batches: [Batch], _ counts: [Int], _ permit: LanePermit, _ deadline: Deadline
     ) async throws(LaneError) -> [PoisonKey] {
-        try await checkFence(permit, deadline)
-        guard batch.mayMissEnds else {
-            throw .store(code: "incomplete_write", mayHaveBeenApplied: false)
+        var poison: [PoisonKey] = []
+        for (batch, count) in zip(batches, counts) where count != batch.rows.count {
+            try await checkFence(permit, deadline)
+            guard batch.mayMissEnds else {
+                throw .store(code: "incomplete_write", mayHaveBeenApplied: false)
+            }
+            poison += try await bringEnds(batch, permit, deadline)
         }
-        return try await bringEnds(batch, permit, deadline)
+        return poison
     }
 
     /// The code to park under if the rows are at fault; nil if the store is.
@@ -223,7 +213,7 @@ extension GraphLaneStore {
             let found = try await nodeRows(node, before)
             if found.isEmpty { continue }
             // What is refused here is parked when its own row comes.
-            _ = try await write(Batch(node, found), permit, deadline)
+            _ = try await write([Batch(node, found)], permit, deadline)
         }
         let missing = Set(try await missingEnds(batch.rows, deadline))
         var complete: [[UInt8]] = []
@@ -241,7 +231,7 @@ extension GraphLaneStore {
             var again = batch
             again.rows = RowBatch(rows: complete)
             again.mayMissEnds = false
-            poison += try await write(again, permit, deadline)
+            poison += try await write([again], permit, deadline)
         }
         return poison
     }
